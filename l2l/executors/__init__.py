@@ -1,0 +1,1 @@
+"""Executors: where the inner loop runs. One file an engine."""

@@ -1,0 +1,207 @@
+"""Optimizee: the inner loop, as a user writes it."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from l2l.errors import ConfigError
+from l2l.options import Options
+from l2l.space import ParameterSpace
+
+
+class OptimizeeParameters(Options):
+    """Base of the parameters of optimizees. Users' own namedtuples do as well."""
+
+
+@dataclass
+class Result:
+    """What ``simulate`` may return instead of bare fitness.
+
+    Attributes:
+        fitness: A float, or one value an objective.
+        observation: Numbers that an optimizer may learn from (ensemble Kalman filter), ``(k,)``.
+        metrics: Further named numbers, kept in the history.
+    """
+
+    fitness: float | Sequence[float]
+    observation: ArrayLike | None = None
+    metrics: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class BatchResult:
+    """What ``simulate_batch`` returns.
+
+    Attributes:
+        fitness: ``(n,)`` or ``(n, m)``.
+        ok: ``(n,)``, False for a lane that diverged; None if all are ok.
+        observation: ``(n, k)`` or None.
+        metrics: ``(n,)`` each.
+    """
+
+    fitness: ArrayLike
+    ok: ArrayLike | None = None
+    observation: ArrayLike | None = None
+    metrics: Mapping[str, ArrayLike] = field(default_factory=dict)
+
+
+class Individual(Mapping[str, Any]):
+    """One parameter set as ``simulate`` sees it: ``individual.tau`` or ``individual["tau"]``.
+
+    Attributes:
+        params: The parameters, a dict.
+        generation: Number of the generation, from 0.
+        ind_idx: Place in the generation, from 0.
+        seed: Of all randomness of this evaluation, 1..2^32-1.
+    """
+
+    def __init__(
+        self,
+        params: Mapping[str, Any],
+        *,
+        generation: int = 0,
+        ind_idx: int = 0,
+        seed: int = 1,
+        scratch: Callable[[], Path] | None = None,
+    ) -> None:
+        self.params = dict(params)
+        self.generation = generation
+        self.ind_idx = ind_idx
+        self.seed = seed
+        self._scratch = scratch or (lambda: Path(tempfile.mkdtemp(prefix="l2l-")))
+
+    @functools.cached_property
+    def workdir(self) -> Path:
+        """A scratch folder of this evaluation, made when first used."""
+        return self._scratch()
+
+    def __getattr__(self, name: str) -> Any:
+        params = self.__dict__.get("params", {})
+        if name in params:
+            return params[name]
+        raise AttributeError(f"the individual has no parameter {name!r}, only {sorted(params)}")
+
+    def __getitem__(self, name: str) -> Any:
+        return self.params[name.removeprefix("individual.")]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.params)
+
+    def __len__(self) -> int:
+        return len(self.params)
+
+    def __repr__(self) -> str:
+        return f"Individual({self.params!r}, generation={self.generation}, ind_idx={self.ind_idx})"
+
+    def f_add_parameter(self, key: str, value: Any, comment: str = "") -> None:
+        """Set a parameter, as classic optimizees do for their example individual."""
+        self.params[key.removeprefix("individual.")] = value
+
+
+class Trial:
+    """What ``simulate(traj)`` gets: the individual, and the run's constants as attributes."""
+
+    def __init__(self, individual: Individual, constants: Mapping[str, Any] | None = None) -> None:
+        self.individual = individual
+        self.constants = dict(constants or {})
+
+    def __getattr__(self, name: str) -> Any:
+        constants = self.__dict__.get("constants", {})
+        if name in constants:
+            return constants[name]
+        raise AttributeError(
+            f"the trajectory has no {name!r} inside simulate(); it has 'individual' and "
+            f"{sorted(constants) or 'no constants'}"
+        )
+
+
+class Optimizee:
+    """Base of all optimizees.
+
+    A subclass has at least ``simulate`` and either ``space`` (preferred: with bounds, every
+    optimizer scales by itself) or ``create_individual``. It may have ``bounding_func(individual)``,
+    ``simulate_batch(params, seeds)`` and ``setup()``.
+
+    Attributes:
+        space: The parameters, or None where an example individual implies them.
+        reusable: Keep one warm instance in each worker, with ``setup()`` called once, instead of
+            giving each evaluation a fresh copy.
+        group_by: Parameters that must be equal within one call of ``simulate_batch``.
+        parameters: As given to the constructor.
+    """
+
+    Parameters: ClassVar[type[Options] | None] = None
+    space: ParameterSpace | None = None
+    reusable: bool = False
+    group_by: Sequence[str] = ()
+
+    def __init__(self, traj: Any = None, parameters: Any = None) -> None:
+        if parameters is None and self.Parameters is not None:
+            parameters = self.Parameters()
+        self.parameters = parameters
+
+    def create_individual(self) -> dict[str, Any]:
+        """Return a random individual, drawn from ``np.random`` (which the run seeds)."""
+        if self.space is None:
+            raise ConfigError(
+                f"{type(self).__name__} needs a create_individual() that returns a dict, "
+                "or a space with bounds"
+            )
+        rng = np.random.default_rng(np.random.randint(2**32, dtype=np.uint64))  # noqa: NPY002
+        return self.space.decode(self.space.sample(1, rng))[0]
+
+    def simulate(self, traj: Any) -> Any:
+        """Run the individual ``traj.individual``; return fitness: a float, a tuple or a Result."""
+        raise NotImplementedError(f"{type(self).__name__} has no simulate(traj)")
+
+    def setup(self) -> None:
+        """Prepare a warm instance, once a worker (only where ``reusable``)."""
+
+    def max_batch(self, memory: int | None) -> int | None:
+        """Return the largest n of one ``simulate_batch`` in ``memory`` bytes; None: no limit."""
+        return None
+
+
+class FunctionOptimizee(Optimizee):
+    """A plain function as an optimizee.
+
+    Args:
+        function: ``function(individual) -> fitness``; it gets the :class:`Individual`.
+        space: Its parameters.
+    """
+
+    def __init__(self, function: Callable[..., Any], space: ParameterSpace) -> None:
+        super().__init__()
+        self.function = function
+        self.space = space
+
+    def simulate(self, traj: Any) -> Any:
+        """Return what the function returns."""
+        return self.function(traj.individual)
+
+
+def is_batched(optimizee: Any) -> bool:
+    """Whether an optimizee evaluates many individuals in one call."""
+    return callable(getattr(optimizee, "simulate_batch", None))
+
+
+def space_of(optimizee: Any) -> ParameterSpace:
+    """Return the optimizee's space: its own, or the one that an example individual implies."""
+    if isinstance(getattr(optimizee, "space", None), ParameterSpace):
+        return optimizee.space  # type: ignore[no-any-return]
+    return ParameterSpace.from_individual(optimizee.create_individual())
+
+
+def draws_its_own(optimizee: Any) -> bool:
+    """Whether the class has a ``create_individual`` of its own."""
+    own = inspect.getattr_static(type(optimizee), "create_individual", None)
+    return own is not None and own is not Optimizee.create_individual

@@ -1,0 +1,138 @@
+"""Optimizer: the outer loop's algorithm as a state machine without I/O."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, ClassVar, Literal
+
+import numpy as np
+
+from l2l.errors import ConfigError
+from l2l.evaluation import Evaluations
+from l2l.options import Options
+from l2l.space import Floats, ParameterSpace
+
+State = dict[str, Any]
+
+
+class OptimizerParameters(Options):
+    """Base of the parameters of optimizers."""
+
+
+class Optimizer(ABC):
+    """Proposes points and learns from what came of them.
+
+    A subclass declares its options as ``Parameters``, and what it can do:
+
+    Attributes:
+        finite: Whether it ends by itself, so that a run needs no other end.
+        learns_from: Whether it uses the points it asked for or the ones that were evaluated.
+        on_failure: What it does with evaluations that did not end ok: rank them ``worst``,
+            ``resample`` them, or ``drop`` them. A NaN never reaches a sort.
+        space: The parameter space; points are rows in its search coordinates.
+        weights: One an objective; fitness times weights is maximised.
+        rng: The one source of its randomness; part of its state.
+        parameters: Its options.
+    """
+
+    Parameters: ClassVar[type[OptimizerParameters]]
+    finite: ClassVar[bool] = False
+    learns_from: ClassVar[Literal["asked", "evaluated"]] = "evaluated"
+    on_failure: ClassVar[Literal["worst", "resample", "drop"]] = "worst"
+
+    def __init__(
+        self,
+        space: ParameterSpace,
+        parameters: OptimizerParameters | None = None,
+        *,
+        weights: tuple[float, ...] = (1.0,),
+        seed: int = 0,
+        initial: Floats | None = None,
+    ) -> None:
+        """Make an optimizer.
+
+        Args:
+            space: The parameter space.
+            parameters: An instance of ``Parameters``; its defaults if None.
+            weights: One an objective; a negative weight minimises.
+            seed: Of all its randomness; a ``seed`` among the parameters wins, unless it is None.
+            initial: ``(n, d)`` first points, in search coordinates; drawn in the space if None.
+        """
+        self.space = space
+        self.parameters: Any = self.Parameters() if parameters is None else parameters
+        if not isinstance(self.parameters, self.Parameters):
+            raise ConfigError(
+                f"{type(self).__name__} takes {self.Parameters.__name__}, "
+                f"got {type(self.parameters).__name__}"
+            )
+        if initial is not None and (initial.ndim != 2 or initial.shape[1] != space.size):
+            raise ConfigError(f"initial must have shape (n, {space.size}), got {initial.shape}")
+        self.weights = tuple(float(w) for w in weights)
+        own = getattr(self.parameters, "seed", None)  # of classic run scripts
+        self.rng = np.random.Generator(np.random.PCG64(seed if own is None else own))
+        self.initial = initial
+
+    @classmethod
+    def n_initial(cls, parameters: Any) -> int:
+        """Return how many first points the algorithm starts from; 0 if it needs none."""
+        return int(getattr(parameters, "pop_size", 0) or 0)
+
+    @abstractmethod
+    def ask(self) -> Floats:
+        """Return the next points ``(n, d)``, in search coordinates and within the bounds."""
+
+    @abstractmethod
+    def tell(self, evaluations: Evaluations) -> None:
+        """Learn from the points that were asked for, ordered by id."""
+
+    @property
+    def done(self) -> str | None:
+        """Why the algorithm has nothing left to do, or None."""
+        return None
+
+    def first_points(self, n: int) -> Floats:
+        """Return ``n`` points to start from: ``initial``, and the rest drawn in the space.
+
+        Raises:
+            ConfigError: If ``initial`` has more points, or has fewer and there are no bounds.
+        """
+        given, self.initial = self.initial, None
+        if given is None:
+            return self.space.sample(n, self.rng)
+        if len(given) > n:
+            raise ConfigError(f"expected at most {n} initial points, got {len(given)}")
+        drawn = self.space.sample(n - len(given), self.rng) if len(given) < n else given[:0]
+        return np.concatenate([given, drawn])
+
+    def state(self) -> State:
+        """Return everything that changes, as arrays and scalars under names.
+
+        It is taken after a ``tell`` and before the next ``ask``. Later calls must not change the
+        arrays in it.
+        """
+        return {"rng": pack_rng(self.rng), "initial": self.initial}
+
+    def restore(self, state: State) -> None:
+        """Go back to a state: what follows is bit-identical."""
+        self.rng = unpack_rng(state["rng"])
+        self.initial = state["initial"]
+
+
+def pack_rng(rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.uint64]]:
+    """Return the state of a PCG64 generator as ``(6,)`` integers."""
+    state: Any = rng.bit_generator.state
+    words = [*divmod(state["state"]["state"], 2**64), *divmod(state["state"]["inc"], 2**64)]
+    return np.array([*words, state["has_uint32"], state["uinteger"]], dtype=np.uint64)
+
+
+def unpack_rng(words: Any) -> np.random.Generator:
+    """Return the generator whose state :func:`pack_rng` packed."""
+    w = [int(word) for word in words]
+    bits = np.random.PCG64()
+    bits.state = {
+        "bit_generator": "PCG64",
+        "state": {"state": w[0] * 2**64 + w[1], "inc": w[2] * 2**64 + w[3]},
+        "has_uint32": w[4],
+        "uinteger": w[5],
+    }
+    return np.random.Generator(bits)
