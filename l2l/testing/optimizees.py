@@ -1,0 +1,204 @@
+"""The contract of an optimizee, as checks.
+
+``make`` is the optimizee's class, or anything else that returns a new one: ``make()``.
+"""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from l2l.evaluate import Evaluator
+from l2l.evaluation import Floats, Job, Outcome, Status, seeds
+from l2l.executors.base import Task
+from l2l.optimizee import Optimizee, is_batched, space_of
+from l2l.space import Individual, ParameterSpace
+from l2l.testing.tools import check, during, global_random
+
+Make = Callable[[], Any]
+
+
+def check_optimizee(
+    make: Make, *, objectives: int = 1, individuals: int = 3, seed: int = 1, rtol: float = 1e-6
+) -> None:
+    """Run an optimizee through all checks.
+
+    Args:
+        make: Its class, or what makes one.
+        objectives: Number of fitness values that ``simulate`` must return.
+        individuals: How many are simulated; all in all each about five times.
+        seed: From which the individuals and their own seeds are drawn.
+        rtol: Largest relative difference between ``simulate`` and ``simulate_batch``.
+
+    Raises:
+        AssertionError: At the first check that fails.
+    """
+    with during("create_individual"):
+        check_individuals(make, seed)
+    with during("bounding_func"):
+        check_bounding(make, seed)
+    with during("copies"):
+        check_copies(make)
+    jobs = make_jobs(make, individuals, seed)
+    if _has_simulate(make()):
+        with during("simulate"):
+            check_simulate(make, jobs, objectives)
+    if is_batched(make()):
+        with during("simulate_batch"):
+            check_batch(make, jobs, objectives, rtol)
+
+
+# -- individuals ----------------------------------------------------------------------------------
+
+
+def individuals_of(optimizee: Any, n: int, seed: int) -> list[Individual]:
+    """Return ``n`` individuals that the optimizee creates from a seed."""
+    with global_random(seed):
+        return [optimizee.create_individual() for _ in range(n)]
+
+
+def check_individuals(make: Make, seed: int = 1) -> None:
+    """``create_individual`` draws from the seeded generators, and fits the space."""
+    optimizee = make()
+    space = space_of(optimizee)
+    check(isinstance(space, ParameterSpace), f"no parameter space, but {space!r}")
+    found = individuals_of(optimizee, 5, seed)
+    for individual in found:
+        check(isinstance(individual, Mapping), f"expected a dict, got {individual!r}")
+    values = space.flatten(found)
+    check(np.isfinite(values).all(), "an individual has a parameter that is no finite number")
+    outside = ~np.isclose(space.repair(values), values, rtol=1e-12, atol=0).all(axis=1)
+    check(
+        not outside.any(), f"an individual lies outside the bounds: {found[int(outside.argmax())]}"
+    )
+    again = space.flatten(individuals_of(make(), 5, seed))
+    check(
+        np.array_equal(values, again),
+        "with random and np.random seeded alike, other individuals were drawn",
+    )
+
+
+def wild_values(space: ParameterSpace, values: Floats, seed: int = 1) -> Floats:
+    """Return values ``(n, d)`` far off the given ones, also outside the bounds of the space."""
+    rng = np.random.default_rng(seed)
+    kinds = np.concatenate([np.full(p.size, p.kind) for p in space.parameters])
+    spread = np.maximum(np.abs(values).max(axis=0), 0.1)
+    far = values + 10 * spread * rng.standard_normal(values.shape)
+    return np.where(kinds == "categorical", values, np.where(kinds == "int", np.rint(far), far))
+
+
+def check_bounding(make: Make, seed: int = 1) -> None:
+    """``bounding_func``, if there is one, gives individuals that it leaves alone."""
+    optimizee = make()
+    bounding = getattr(optimizee, "bounding_func", None)
+    if bounding is None:
+        return
+    space = space_of(optimizee)
+    values = space.flatten(individuals_of(optimizee, 5, seed))
+    for rows in (values, wild_values(space, values, seed)):
+        once = space.flatten([bounding(space.unflatten(row)) for row in rows])
+        twice = space.flatten([bounding(space.unflatten(row)) for row in once])
+        check(np.array_equal(once, twice), "applied a second time, it changes its own result")
+        check(np.isfinite(once).all(), "it returned a parameter that is no finite number")
+        inside = space.repair(once)
+        check(np.array_equal(inside, once), "it returned an individual outside the space's bounds")
+
+
+def check_copies(make: Make) -> None:
+    """An optimizee can be sent to a worker."""
+    import cloudpickle
+
+    try:
+        copy = pickle.loads(cloudpickle.dumps(make()))
+    except Exception as error:
+        raise AssertionError(
+            f"it can't be copied: {error}. Open files, simulators and connections in simulate() "
+            "or setup(), not in the constructor"
+        ) from error
+    check(type(copy) is type(make()), f"its copy is a {type(copy).__name__}")
+
+
+# -- simulations ----------------------------------------------------------------------------------
+
+
+def make_jobs(make: Make, n: int, seed: int = 1) -> list[Job]:
+    """Return ``n`` jobs with individuals of the optimizee, as the outer loop makes them."""
+    optimizee = make()
+    values = space_of(optimizee).flatten(individuals_of(optimizee, n, seed))
+    numbers = seeds(seed, np.arange(n)).tolist()
+    return [Job(i, 0, i, 0, s, row) for i, (s, row) in enumerate(zip(numbers, values, strict=True))]
+
+
+def outcomes_of(
+    make: Make, jobs: Sequence[Job], objectives: int = 1, *, batch: bool = False
+) -> list[Outcome]:
+    """Return what comes of jobs, one after the other or in one batch, in this process."""
+    import cloudpickle
+
+    optimizee = make()
+    with TemporaryDirectory(prefix="l2l-") as scratch, global_random(1):
+        task = Task(cloudpickle.dumps(optimizee), space_of(optimizee), objectives)
+        task.scratch = Path(scratch)
+        evaluator = Evaluator(task)
+        return evaluator.batch(jobs) if batch else [evaluator.evaluate(job) for job in jobs]
+
+
+def check_outcomes(outcomes: Sequence[Outcome], jobs: Sequence[Job]) -> None:
+    """Check that all jobs ended ok."""
+    for outcome in outcomes:
+        check(
+            outcome.status is Status.OK,
+            f"job {outcome.job.id} {outcome.status.name.lower()}: {outcome.message}\n"
+            f"{outcome.traceback}",
+        )
+    check(len(outcomes) == len(jobs), f"{len(jobs)} jobs gave {len(outcomes)} outcomes")
+
+
+def check_simulate(make: Make, jobs: Sequence[Job], objectives: int = 1) -> None:
+    """``simulate`` returns finite fitness that depends on individual and seed alone."""
+    first = outcomes_of(make, jobs, objectives)
+    check_outcomes(first, jobs)
+    backwards = outcomes_of(make, [*jobs[::-1], *jobs[::-1]], objectives)
+    expected = {outcome.job.id: outcome for outcome in first}
+    for outcome in backwards:
+        before = expected[outcome.job.id]
+        check(
+            _result(outcome) == _result(before),
+            "the same individual with the same seed gave another result after other individuals: "
+            f"fitness {before.fitness}, then {outcome.fitness}. Draw from random, np.random or "
+            "traj.individual.seed, and keep nothing outside the object",
+        )
+
+
+def _result(outcome: Outcome) -> tuple[Any, ...]:
+    seen = outcome.observation
+    return outcome.fitness, None if seen is None else seen.tobytes()
+
+
+def check_batch(make: Make, jobs: Sequence[Job], objectives: int = 1, rtol: float = 1e-6) -> None:
+    """``simulate_batch`` gives each individual what it gets alone, and what ``simulate`` gives."""
+    together = outcomes_of(make, jobs, objectives, batch=True)
+    check_outcomes(together, jobs)
+    alone = [outcomes_of(make, [job], objectives, batch=True)[0] for job in jobs]
+    check_outcomes(alone, jobs)
+    _alike(together, alone, "in a batch and alone", rtol)
+    if _has_simulate(make()):
+        _alike(together, outcomes_of(make, jobs, objectives), "simulate_batch and simulate", rtol)
+
+
+def _has_simulate(optimizee: Any) -> bool:
+    own = getattr(type(optimizee), "simulate", None)
+    return own is not None and own is not Optimizee.simulate
+
+
+def _alike(one: Sequence[Outcome], other: Sequence[Outcome], what: str, rtol: float) -> None:
+    first, second = (np.array([o.fitness for o in outcomes]) for outcomes in (one, other))
+    check(
+        np.allclose(first, second, rtol=rtol, atol=0),
+        f"{what} give different fitness: {first.tolist()} and {second.tolist()}",
+    )

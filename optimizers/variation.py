@@ -1,0 +1,166 @@
+"""Selection and variation for evolutionary algorithms, on the operators of DEAP.
+
+Fortin, De Rainville, Gardner, Parizeau & Gagné (2012), DEAP: evolutionary algorithms made easy,
+JMLR 13. Its operators draw from Python's global ``random``, and work on lists element by element.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import random
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from deap import tools
+from numpy.typing import NDArray
+
+from l2l.space import Floats, ParameterSpace
+
+Mask = NDArray[np.bool_]
+
+
+class PythonRandom:
+    """A state of Python's global ``random`` that DEAP borrows.
+
+    Args:
+        seed: What the state starts from.
+    """
+
+    def __init__(self, seed: int) -> None:
+        self._state: tuple[Any, ...] = random.Random(seed).getstate()
+
+    @contextlib.contextmanager
+    def lent(self) -> Iterator[None]:
+        """Put this state in the place of the global one for a while."""
+        others = random.getstate()
+        random.setstate(self._state)
+        try:
+            yield
+        finally:
+            self._state = random.getstate()
+            random.setstate(others)
+
+    def pack(self) -> NDArray[np.uint32]:
+        """Return the state as ``(628,)``: 625 words, and the normal number kept for later."""
+        _, words, spare = self._state
+        tail = struct.unpack("<2I", struct.pack("<d", spare or 0.0))
+        return np.array([*words, spare is not None, *tail], dtype=np.uint32)
+
+    def unpack(self, packed: NDArray[np.uint32]) -> None:
+        """Go back to a state that :meth:`pack` packed."""
+        *words, has_spare, low, high = (int(word) for word in packed)
+        spare = struct.unpack("<d", struct.pack("<2I", low, high))[0] if has_spare else None
+        self._state = (random.Random.VERSION, tuple(words), spare)
+
+
+class _Candidate:
+    """One individual, as a tournament sees it."""
+
+    __slots__ = ("fitness", "place")
+
+    def __init__(self, place: int, fitness: float) -> None:
+        self.place = place
+        self.fitness = fitness
+
+
+def tournament(scores: Floats, n: int, size: int) -> NDArray[np.int64]:
+    """Return the places ``(n,)`` of the winners of ``n`` tournaments among ``size`` each.
+
+    Candidates are drawn with replacement; of several with the best score the one drawn first wins.
+    Uses the global ``random``.
+    """
+    candidates = [_Candidate(place, score) for place, score in enumerate(scores.tolist())]
+    winners = tools.selTournament(candidates, n, size)
+    return np.array([winner.place for winner in winners], dtype=np.int64)
+
+
+def reflected(points: Floats, lower: Floats, upper: Floats) -> Floats:
+    """Return points ``(n, d)`` with what lies outside the bounds mirrored at them.
+
+    Returns ``points`` itself where all lie inside. Infinite bounds are none.
+    """
+    outside = (points < lower) | (points > upper)
+    if not outside.any():
+        return points
+    inside = points.copy()
+    low = np.broadcast_to(lower, points.shape)[outside]
+    width = np.broadcast_to(upper, points.shape)[outside] - low
+    away = np.mod(points[outside] - low, 2 * width)
+    inside[outside] = np.clip(low + width - np.abs(away - width), low, low + width)
+    return inside
+
+
+def duplicates(points: Floats) -> list[int]:
+    """Return the rows of ``points`` ``(n, d)`` that are equal to an earlier one."""
+    seen: set[bytes] = set()
+    again = []
+    for place, row in enumerate(points):
+        key = row.tobytes()
+        if key in seen:
+            again.append(place)
+        seen.add(key)
+    return again
+
+
+class WholeColumns:
+    """What the columns of integers and choices need beside operators for real numbers.
+
+    A crossover between choices exchanges them, for what lies between two choices means nothing. A
+    mutation of a choice draws another one, and a mutation of an integer moves it by one at least,
+    or else most mutations would be undone by rounding.
+
+    Attributes:
+        whole: ``(d,)`` columns that hold integers or choices.
+    """
+
+    def __init__(self, space: ParameterSpace) -> None:
+        parameters = space.parameters
+        self.space = space
+        self.whole = np.concatenate([np.full(p.size, p.kind != "float") for p in parameters])
+        choices = [np.full(p.size, len(p.choices)) for p in parameters]
+        self._choices = np.concatenate(choices).astype(np.float64)
+
+    def __bool__(self) -> bool:
+        return bool(self.whole.any())
+
+    def snapped(self, points: Floats) -> Floats:
+        """Return points ``(n, d)`` with integers and choices rounded."""
+        values = self.space.repair(self.space.from_search(points))
+        return np.where(self.whole, self.space.to_search(values), points)
+
+    def exchanged(
+        self, children: Floats, parents: Floats, pairs: NDArray[np.int64], rng: np.random.Generator
+    ) -> None:
+        """Give the two children of each mated pair the choices of their parents.
+
+        Args:
+            children: ``(n, d)``; changed in place.
+            parents: ``(n, d)``.
+            pairs: ``(k,)`` rows of the first child of each pair; the second one follows it.
+            rng: Says which choices change sides.
+        """
+        columns = np.flatnonzero(self._choices)
+        swap = (rng.random((len(pairs), len(columns))) < 0.5).astype(np.int64)
+        children[pairs[:, None], columns] = parents[pairs[:, None] + swap, columns]
+        children[pairs[:, None] + 1, columns] = parents[pairs[:, None] + 1 - swap, columns]
+
+    def stepped(self, before: Floats, after: Floats, rng: np.random.Generator) -> Floats:
+        """Return mutated points ``(n, d)`` whose mutated whole numbers differ from before.
+
+        Args:
+            before: ``(n, d)`` points before the mutation.
+            after: ``(n, d)`` points after it.
+            rng: Draws the new choices.
+        """
+        space, mutated = self.space, self.whole & (before != after)
+        old = space.repair(space.from_search(before))
+        new = space.repair(space.from_search(after))
+        up = np.where(after > before, 1.0, -1.0)
+        step = np.where((moved := space.repair(old + up)) == old, old - up, moved)
+        new = np.where(mutated & (new == old), step, new)
+        k = np.maximum(self._choices, 1)
+        other = (old + 1 + np.floor(rng.random(old.shape) * (k - 1))) % k
+        new = space.repair(np.where(mutated & (self._choices > 0), other, new))
+        return np.where(mutated, space.to_search(new), after)

@@ -1,0 +1,150 @@
+"""The suite accepts the optimizees of this repository and names the fault of each broken one."""
+
+from __future__ import annotations
+
+import random
+import time
+
+import numpy as np
+import pytest
+
+from l2l import Optimizee, Parameter, ParameterSpace, registry
+from l2l.optimizee import BatchResult
+from l2l.testing import check_optimizee
+
+
+class Sound(Optimizee):
+    space = ParameterSpace([Parameter("x", -1.0, 1.0), Parameter("n", 1, 5, kind="int")])
+
+    def simulate(self, traj):
+        return traj.individual.x + traj.individual.n + np.random.normal() + random.random()
+
+    def bounding_func(self, individual):
+        return {"x": float(np.clip(individual["x"], -1, 1)), "n": min(max(individual["n"], 1), 5)}
+
+
+class Batched(Optimizee):
+    space = ParameterSpace([Parameter("x", -1.0, 1.0)])
+
+    def simulate_batch(self, params, seeds):
+        return BatchResult(2 * params["x"] + seeds % 7)
+
+
+class Both(Batched):
+    def simulate(self, traj):
+        return 2 * traj.individual.x + traj.individual.seed % 7
+
+
+class TwoFitness(Optimizee):
+    space = ParameterSpace([Parameter("x", -1.0, 1.0)])
+
+    def simulate(self, traj):
+        return traj.individual.x, 1.0
+
+
+class Raises(Sound):
+    def simulate(self, traj):
+        raise ValueError("no such model")
+
+
+class NoFitness(Sound):
+    def simulate(self, traj):
+        return None
+
+
+class Irreproducible(Sound):
+    def simulate(self, traj):
+        return time.perf_counter()
+
+
+class KeepsState(Sound):
+    def simulate(self, traj):
+        import sys
+
+        sys.l2l_test_counter = getattr(sys, "l2l_test_counter", 0) + 1
+        return float(sys.l2l_test_counter)
+
+
+class Restless(Sound):
+    def bounding_func(self, individual):
+        return {"x": individual["x"] / 2, "n": 1}
+
+
+class OutOfBounds(Sound):
+    def bounding_func(self, individual):
+        return {"x": 3.0, "n": 1}
+
+
+class OtherNames(Sound):
+    def create_individual(self):
+        return {"x": 0.5}
+
+
+class Outside(Sound):
+    def create_individual(self):
+        return {"x": 5.0, "n": 1}
+
+
+class Unseeded(Sound):
+    def create_individual(self):
+        return {"x": np.random.default_rng().uniform(-1, 1), "n": 1}
+
+
+class NotCopied(Sound):
+    def __init__(self):
+        super().__init__()
+        self.lines = (line for line in "abc")
+
+
+class BatchDependent(Batched):
+    def simulate_batch(self, params, seeds):
+        return BatchResult(params["x"] - params["x"].mean())
+
+
+class BatchDiffers(Both):
+    def simulate(self, traj):
+        return 2.1 * traj.individual.x
+
+
+FAULTS = {
+    TwoFitness: "expected a finite number as fitness",
+    Raises: "no such model",
+    NoFitness: "got None",
+    Irreproducible: "gave another result after other individuals",
+    KeepsState: "gave another result after other individuals",
+    Restless: "bounding_func: applied a second time",
+    OutOfBounds: "bounding_func: it returned an individual outside",
+    Outside: "create_individual: an individual lies outside",
+    Unseeded: "other individuals were drawn",
+    NotCopied: "copies: it can't be copied",
+    BatchDependent: "in a batch and alone give different fitness",
+    BatchDiffers: "simulate_batch and simulate give different fitness",
+}
+
+
+@pytest.mark.parametrize("optimizee", [Sound, Batched, Both])
+def test_sound_optimizees_pass(optimizee):
+    check_optimizee(optimizee)
+
+
+def test_two_objectives_pass_where_two_are_declared():
+    check_optimizee(TwoFitness, objectives=2)
+
+
+@pytest.mark.parametrize(
+    ("optimizee", "text"), FAULTS.items(), ids=lambda x: getattr(x, "__name__", "")
+)
+def test_a_broken_optimizee_is_found(optimizee, text):
+    with pytest.raises(AssertionError, match=text):
+        check_optimizee(optimizee)
+
+
+def test_an_individual_that_does_not_fit_the_space_is_named():
+    with pytest.raises(Exception, match="must have the parameters") as caught:
+        check_optimizee(OtherNames)
+    assert "create_individual" in caught.value.__notes__[0]
+
+
+@pytest.mark.parametrize("name", ["active_wait", "functions", "mnist"])
+def test_the_optimizees_of_this_repository_pass(name):
+    check_optimizee(registry.load("optimizees", name))
