@@ -1,0 +1,179 @@
+"""One evaluation: from a job to an outcome. Shared by the worker and the inline executor."""
+
+from __future__ import annotations
+
+import logging
+import os
+import pickle
+import random
+import shutil
+import time
+import traceback
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from l2l.copies import columns, construct, copier, unflattener
+from l2l.evaluation import Job, Outcome, Status
+from l2l.executors.base import Task
+from l2l.optimizee import Individual, Trial
+from l2l.returned import outcome_of, outcomes_of
+
+log = logging.getLogger("l2l")
+
+KEPT = 64 * 1024  #: most characters of a traceback or an output that are kept
+_ONE_SEED = 1  # for constructors and setup(): every worker must get the same optimizee
+
+
+class Evaluator:
+    """Runs jobs of one task, each as if it were the first.
+
+    Args:
+        task: What all jobs have in common.
+        debug: Let exceptions of the optimizee through, for a debugger.
+    """
+
+    def __init__(self, task: Task, *, debug: bool = False) -> None:
+        self.task = task
+        self.debug = debug
+        self.reusable = False
+        self._fresh: Callable[[], Any] | None = None
+        self._individual = unflattener(task.space)
+
+    def prepare(self) -> None:
+        """Load or construct the optimizee; the first evaluation does it where this failed."""
+        seed_globals(_ONE_SEED)
+        task = self.task
+        if isinstance(task.optimizee, bytes):
+            optimizee = pickle.loads(task.optimizee)
+        else:
+            optimizee = construct(*task.optimizee)
+        self.reusable = bool(getattr(optimizee, "reusable", False))
+        if self.reusable:
+            if callable(setup := getattr(optimizee, "setup", None)):
+                setup()
+            self._fresh = lambda: optimizee
+        else:
+            self._fresh = copier(optimizee) or self._anew
+
+    def _anew(self) -> Any:
+        """Make an optimizee that can't be copied."""
+        if isinstance(self.task.optimizee, bytes):
+            return pickle.loads(self.task.optimizee)
+        seed_globals(_ONE_SEED)
+        return construct(*self.task.optimizee)
+
+    def _optimizee(self, seed: int) -> Any:
+        """Return a fresh optimizee, with the global random numbers seeded after it was made."""
+        if self._fresh is None:
+            self.prepare()
+        optimizee = self._fresh()  # type: ignore[misc]
+        seed_globals(seed)
+        return optimizee
+
+    # -- one at a time ------------------------------------------------------------------------
+
+    def evaluate(self, job: Job) -> Outcome:
+        """Return what comes of one job; whatever the optimizee raises is part of it."""
+        started = time.monotonic()
+        folder: list[Path] = []
+        try:
+            optimizee = self._optimizee(job.seed)
+            individual = Individual(
+                self._individual(job.values),
+                generation=job.generation,
+                ind_idx=job.index,
+                seed=job.seed,
+                scratch=lambda: self._scratch(job, folder),
+            )
+            came = optimizee.simulate(Trial(individual, self.task.constants))
+            outcome = outcome_of(job, came, self.task.objectives)
+        except (Exception, SystemExit) as error:
+            if self.debug:
+                raise
+            outcome = failure(job, error)
+        if folder and outcome.status is Status.OK:
+            shutil.rmtree(folder[0], ignore_errors=True)
+        outcome.started = started
+        outcome.duration = time.monotonic() - started
+        return outcome
+
+    def _scratch(self, job: Job, folder: list[Path]) -> Path:
+        path = workdir(self.task, job)
+        shutil.rmtree(path, ignore_errors=True)  # of an attempt that was cut off
+        path.mkdir(parents=True)
+        folder.append(path)
+        return path
+
+    # -- many at a time -----------------------------------------------------------------------
+
+    def batch(self, jobs: Sequence[Job]) -> list[Outcome]:
+        """Return what comes of jobs in one call of ``simulate_batch``.
+
+        One outcome a job; or a single one, that of the first job, if the call as a whole failed.
+        """
+        started = time.monotonic()
+        try:
+            outcomes = self._batch(jobs)
+        except (Exception, SystemExit) as error:
+            if self.debug:
+                raise
+            outcomes = [failure(jobs[0], error)]
+        for outcome in outcomes:
+            outcome.started, outcome.duration = started, time.monotonic() - started
+        return outcomes
+
+    def _batch(self, jobs: Sequence[Job]) -> list[Outcome]:
+        values = np.stack([job.values for job in jobs])
+        seeds = np.array([job.seed for job in jobs], dtype=np.uint32)
+        optimizee = self._optimizee(jobs[0].seed)
+        came = optimizee.simulate_batch(columns(self.task.space, values), seeds)
+        return outcomes_of(jobs, came, self.task.objectives)
+
+
+def failure(job: Job, error: BaseException) -> Outcome:
+    """Return the outcome of a job that raised ``error``."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
+        trace = trace.tb_next  # begin where the user's own code begins
+    lines = traceback.format_exception(type(error), error, trace)
+    message = lines[-1].strip().splitlines()
+    return Outcome(
+        job,
+        Status.FAILED,
+        message=message[0][:1000] if message else type(error).__name__,
+        traceback="".join(lines)[-KEPT:],
+    )
+
+
+def seed_globals(seed: int) -> None:
+    """Seed the two global generators that simulations are found to draw from."""
+    random.seed(seed)
+    np.random.seed(seed)  # noqa: NPY002
+
+
+# -- working folders --------------------------------------------------------------------------
+
+
+def workdir(task: Task, job: Job) -> Path:
+    """Return the path of a job's working folder, which may not exist."""
+    assert task.scratch is not None
+    return task.scratch / f"{job.id}-{job.draw}"
+
+
+def put_away(task: Task, job: Job) -> None:
+    """Keep (or remove, where nothing is kept) the working folder of a job that did not end ok."""
+    path = workdir(task, job)
+    if not os.path.isdir(path):
+        return
+    if task.keep is not None:
+        kept = task.keep / path.name
+        try:
+            task.keep.mkdir(parents=True, exist_ok=True)
+            shutil.rmtree(kept, ignore_errors=True)
+            shutil.move(path, kept)
+        except OSError as error:  # a full disk, say; the run itself can go on
+            log.warning("the working folder %s can't be kept: %s", path, error)
+    shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,36 @@
+"""How jobs become the calls of a worker: one each, or batches."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from l2l.evaluation import Job
+from l2l.executors.base import Task
+
+
+def make_calls(task: Task, jobs: Sequence[Job], workers: int) -> list[list[Job]]:
+    """Return jobs as calls, in order: single jobs, or about equal batches, one a worker.
+
+    Jobs of one batch agree in the columns ``task.group_by``, and are at most ``task.max_batch``.
+    """
+    if not task.batched:
+        return [[job] for job in jobs]
+    groups: dict[tuple[float, ...], list[Job]] = {}
+    for job in jobs:
+        key = tuple(float(job.values[column]) for column in task.group_by)
+        groups.setdefault(key, []).append(job)
+    most = max(1, math.ceil(len(jobs) / workers))
+    if task.max_batch is not None:
+        most = max(1, min(most, task.max_batch))
+    calls = []
+    for group in groups.values():
+        size = math.ceil(len(group) / math.ceil(len(group) / most))
+        calls += [group[at : at + size] for at in range(0, len(group), size)]
+    return calls
+
+
+def halves(call: list[Job]) -> list[list[Job]]:
+    """Return the halves of a batch that failed as a whole, so that only the culprit is lost."""
+    middle = len(call) // 2
+    return [call[:middle], call[middle:]]
