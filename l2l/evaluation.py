@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
+import random
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -171,6 +174,19 @@ def seeds(run_seed: int, ids: Any, draw: int = 0) -> NDArray[np.uint32]:
         )
         z = _mix(z + _mix(np.asarray(draw, dtype=np.uint64) + np.uint64(0x5851F42D4C957F2D)))
     return (z % np.uint64(2**32 - 1) + np.uint64(1)).astype(np.uint32)
+
+
+@contextlib.contextmanager
+def seeded_globals(seed: int) -> Iterator[None]:
+    """Seed ``random`` and ``np.random`` for a while; afterwards they are as they were."""
+    before = random.getstate(), np.random.get_state()  # noqa: NPY002
+    random.seed(seed)
+    np.random.seed(seed % 2**32)  # noqa: NPY002
+    try:
+        yield
+    finally:
+        random.setstate(before[0])
+        np.random.set_state(before[1])  # noqa: NPY002
 
 
 def _mix(z: Any) -> Any:

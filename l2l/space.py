@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from l2l.errors import ConfigError, nearest
+from l2l.plain import as_plain
 
 Individual = dict[str, Any]
 Floats = NDArray[np.float64]
@@ -56,6 +57,8 @@ class Parameter:
         choices = (tuple(c) if isinstance(c, list) else c for c in self.choices)  # as from YAML
         object.__setattr__(self, "choices", tuple(choices))
         where = f"parameter {self.name!r}"
+        if not isinstance(self.name, str) or not self.name:
+            raise ConfigError(f"{where}: its name must be a text, and not empty")
         if self.kind not in ("float", "int", "categorical"):
             hint = nearest(str(self.kind), ("float", "int", "categorical"))
             raise ConfigError(f"{where}: kind can't be {self.kind!r}; {hint}")
@@ -157,6 +160,12 @@ class ParameterSpace:
         if isinstance(parameters, Mapping):
             parameters = [_short_form(name, spec) for name, spec in parameters.items()]
         parameters = tuple(parameters)
+        for parameter in parameters:
+            if not isinstance(parameter, Parameter):
+                raise ConfigError(
+                    "a space is made of l2l.Parameter(...), or of a dict such as "
+                    f"{{'tau': (5.0, 50.0)}}; got {parameter!r}"
+                )
         names = [p.name for p in parameters]
         if not names:
             raise ConfigError("a parameter space needs at least one parameter")
@@ -208,9 +217,10 @@ class ParameterSpace:
         """Return individuals as values ``(n, d)``, in the parameters' own units."""
         rows = np.empty((len(individuals), self.size))
         for row, individual in zip(rows, individuals, strict=True):
-            if individual.keys() != self._slices.keys():
+            if not isinstance(individual, Mapping) or individual.keys() != self._slices.keys():
                 raise ConfigError(
-                    f"an individual must have the parameters {self.names}, got {list(individual)}"
+                    "create_individual and bounding_func must return a dict with the parameters "
+                    f"{self.names}, got {individual!r}"
                 )
             for parameter in self.parameters:
                 row[self._slices[parameter.name]] = parameter.flatten(individual[parameter.name])
@@ -288,13 +298,17 @@ class ParameterSpace:
         Raises:
             ConfigError: If a parameter has no bounds.
         """
+        self.need_bounds()
+        return rng.random((n, self.size))
+
+    def need_bounds(self) -> None:
+        """Raise ConfigError if a parameter has no bounds."""
         if not self.bounded:
             free = [p.name for p in self.parameters if not self._scaled[self._slices[p.name]].all()]
             raise ConfigError(
                 f"can't draw a first population: {', '.join(free)} have no bounds. Give low and "
                 "high, or a create_individual() that draws an individual"
             )
-        return rng.random((n, self.size))
 
     # -- as plain data ------------------------------------------------------------------------
 
@@ -302,7 +316,7 @@ class ParameterSpace:
         """Return the space as plain data (for YAML and JSON)."""
         return {
             "coordinates": self.coordinates,
-            "parameters": [_plain(asdict(p)) for p in self.parameters],
+            "parameters": [as_plain(asdict(p)) for p in self.parameters],
         }
 
     @classmethod
@@ -372,7 +386,7 @@ def _short_form(name: str, spec: Any) -> Parameter:
     if isinstance(spec, tuple) and len(spec) == 2:
         whole = all(isinstance(bound, (int, np.integer)) for bound in spec)
         return Parameter(name, spec[0], spec[1], kind="int" if whole else "float")
-    if isinstance(spec, (list, set)):
+    if isinstance(spec, list):
         return Parameter(name, kind="categorical", choices=tuple(spec))
     raise ConfigError(
         f"parameter {name!r}: expected (low, high), a list of choices or a Parameter, got {spec!r}"
@@ -392,11 +406,3 @@ def _inferred(name: str, value: Any) -> Parameter:
         f"parameter {name!r} must be a number or an array of numbers, got {value!r}; for a choice "
         "between values give the optimizee a space with a categorical parameter"
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    if isinstance(value, (tuple, list)):
-        return [_plain(v) for v in value]
-    return value.tolist() if isinstance(value, (np.ndarray, np.generic)) else value

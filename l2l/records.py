@@ -1,0 +1,101 @@
+"""Outcomes as columns: the blocks in which results go to the store and come back.
+
+A block is a dict of arrays. All have one row an evaluation, except the ``repair_*`` columns: one
+row an element whose evaluated value differs from the one the optimizer asked for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l2l.evaluation import Floats, Outcome
+
+Block = dict[str, NDArray[Any]]
+
+REPAIRS = ("repair_id", "repair_column", "repair_asked")
+
+
+def block_of(outcomes: Sequence[Outcome], asked: Floats, objectives: int) -> Block:
+    """Return outcomes of one generation as a block.
+
+    Args:
+        outcomes: In any order.
+        asked: ``(n, d)`` values that the optimizer asked for, by place in the generation.
+        objectives: Number of fitness values of each.
+    """
+    jobs = [o.job for o in outcomes]
+    nothing = (np.nan,) * objectives
+    block: Block = {
+        "id": np.array([j.id for j in jobs], np.int64),
+        "generation": np.array([j.generation for j in jobs], np.int32),
+        "index": np.array([j.index for j in jobs], np.int32),
+        "parameters": np.array([j.values for j in jobs], np.float64).reshape(-1, asked.shape[1]),
+        "fitness": np.array(
+            [nothing if o.fitness is None else o.fitness for o in outcomes], np.float64
+        ).reshape(-1, objectives),
+        "status": np.array([o.status for o in outcomes], np.uint8),
+        "draw": np.array([j.draw for j in jobs], np.uint16),
+        "seed": np.array([j.seed for j in jobs], np.uint32),
+        "started": np.array([o.started for o in outcomes], np.float64),
+        "duration": np.array([o.duration for o in outcomes], np.float64),
+        "worker": np.array([o.worker for o in outcomes], np.int32),
+    }
+    _add_observation(block, outcomes)
+    for name in sorted({name for o in outcomes for name in o.metrics}):
+        values = [o.metrics.get(name, np.nan) for o in outcomes]
+        block[f"metrics/{name}"] = np.array(values, np.float64)
+    _add_repairs(block, asked[block["index"]])
+    return block
+
+
+def _add_observation(block: Block, outcomes: Sequence[Outcome]) -> None:
+    widths = {len(o.observation) for o in outcomes if o.observation is not None}
+    if not widths:
+        return
+    rows = np.full((len(outcomes), max(widths)), np.nan)
+    for row, outcome in zip(rows, outcomes, strict=True):
+        if outcome.observation is not None:
+            row[: len(outcome.observation)] = outcome.observation
+    block["observation"] = rows
+
+
+def _add_repairs(block: Block, asked: Floats) -> None:
+    rows, columns = np.nonzero(block["parameters"] != asked)
+    if len(rows):
+        block["repair_id"] = block["id"][rows]
+        block["repair_column"] = columns.astype(np.int32)
+        block["repair_asked"] = asked[rows, columns]
+
+
+def select(block: Block, rows: NDArray[Any] | slice) -> Block:
+    """Return the rows of a block, without its repairs; ``rows`` as numpy takes them."""
+    return {name: column[rows] for name, column in block.items() if name not in REPAIRS}
+
+
+def merge(blocks: Sequence[Block]) -> Block:
+    """Return blocks as one, ordered by id, without their repairs.
+
+    A column that a block lacks is NaN there.
+    """
+    names = list(dict.fromkeys(n for block in blocks for n in block if n not in REPAIRS))
+    whole = {name: np.concatenate(_aligned(name, blocks)) for name in names}
+    return select(whole, np.argsort(whole["id"], kind="stable"))
+
+
+def _aligned(name: str, blocks: Sequence[Block]) -> list[NDArray[Any]]:
+    """Return one column of each block, made to fit together."""
+    columns = [block.get(name) for block in blocks]
+    shape = max((c.shape[1:] for c in columns if c is not None), default=())
+    parts = []
+    for column, block in zip(columns, blocks, strict=True):
+        if column is None or column.shape[1:] != shape:
+            wide = np.full((len(block["id"]), *shape), np.nan)
+            if column is not None:
+                wide[:, : column.shape[1]] = column
+            column = wide
+        parts.append(column)
+    return parts

@@ -1,0 +1,237 @@
+"""Records: the run folder as any number of readers see it, while the run goes on or after."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import math
+from collections.abc import Iterator
+from os import PathLike
+from pathlib import Path
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from l2l.errors import StoreError, nearest
+from l2l.evaluation import Failure
+from l2l.space import ParameterSpace
+from l2l.store import claims, files, owner
+from l2l.store.blocks import COLUMNS, REPAIRS, Block, dtype_of, pad
+from l2l.store.contents import open_contents
+from l2l.store.frames import view
+from l2l.store.state import Snapshot
+from l2l.store.survey import Survey
+from l2l.store.tally import Tally
+
+#: Columns that the same run must reproduce, in the order in which the digest takes them.
+CANONICAL = ("id", "generation", "index", "parameters", "fitness", "status", "draw", "seed")
+#: Rows of a piece are chosen so that it has about so many bytes.
+_PIECE = 4 << 20
+
+
+class Records:
+    """All that is recorded of a run at the moment of opening. A context manager.
+
+    It never blocks the writer, and is not disturbed by it: the files that it has opened stay what
+    they were.
+
+    Args:
+        path: The run folder.
+
+    Raises:
+        StoreError: If it is no run, or can't be read.
+
+    Attributes:
+        path: The run folder.
+        tally: Counts of everything.
+        events: What has happened to the run, a dict each.
+        damage: What could not be read, in words.
+    """
+
+    schema_version = claims.SCHEMA
+
+    def __init__(self, path: str | PathLike[str]) -> None:
+        self.path = Path(path)
+        self._contents = open_contents(self.path)
+        self.config: dict[str, Any] = files.read_config(self.path)
+        self._survey = Survey(self._contents, files.weights_of(self.config))
+        self.tally: Tally = self._survey.tally
+        self.events: list[dict[str, Any]] = self._survey.events
+        self.damage: list[str] = self._contents.damage
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close all files."""
+        self._contents.close()
+
+    def __len__(self) -> int:
+        return self.tally.n
+
+    # -- what the run is ----------------------------------------------------------------------
+
+    @functools.cached_property
+    def provenance(self) -> dict[str, Any]:
+        """What the run was started with; ``resumed`` says what was different later."""
+        return files.read_provenance(self.path)
+
+    @functools.cached_property
+    def space(self) -> ParameterSpace:
+        """The parameter space."""
+        if "space" not in self.config:
+            raise StoreError(f"{self.path / 'run.yaml'} names no space")
+        return ParameterSpace.from_description(self.config["space"])
+
+    @property
+    def owner(self) -> dict[str, Any] | None:
+        """Who holds the run, or None if nobody does (its last holder closed it, or is dead)."""
+        holder: dict[str, Any] | None = self._contents.header["owner"]
+        if self._contents.released or not holder:
+            return None
+        journal = self.path / f"journal-{self._contents.number}"
+        return holder if owner.is_alive(holder, journal) else None
+
+    @property
+    def released(self) -> bool:
+        """Whether the last writer closed the run; False while it runs and after a crash."""
+        return self._contents.released
+
+    @property
+    def stands(self) -> tuple[int, int] | None:
+        """Generation and ``told`` of the optimizer's last state, or None."""
+        return self._survey.stands()
+
+    def last_snapshot(self) -> Snapshot | None:
+        """Return the optimizer's last state, or None."""
+        return self._survey.snapshot()
+
+    def failures(self) -> list[Failure]:
+        """Return what is kept of all attempts that did not end ok, in order of landing."""
+        found = {(failure.id, failure.draw): failure for failure in self.iter_failures()}
+        return list(found.values())
+
+    def iter_failures(self) -> Iterator[Failure]:
+        """Yield what :meth:`failures` returns; an attempt cut short by a crash may come twice."""
+        return self._survey.all_failures()
+
+    # -- columns ------------------------------------------------------------------------------
+
+    def names(self) -> list[str]:
+        """Return the names of all columns with a row an evaluation."""
+        found = [name for name in self._survey.shapes if name not in REPAIRS]
+        return [*COLUMNS, *sorted(name for name in found if name not in COLUMNS)]
+
+    def width(self, name: str) -> int:
+        """Return how many values a row of a wide column has."""
+        return math.prod(self._survey.shapes.get(name, self._default_shape(name)))
+
+    def column(self, name: str, first: int = 0, last: int | None = None) -> NDArray[Any]:
+        """Return rows ``first`` to ``last`` of a column, in order of landing.
+
+        Args:
+            name: One of :meth:`names`.
+            first: First row.
+            last: Row behind the last one; all if None.
+
+        Returns:
+            ``(n,)``, or ``(n, d)`` parameters, ``(n, m)`` fitness, ``(n, k)`` observation.
+        """
+        return self.columns([name], first, last)[name]
+
+    def columns(self, names: list[str], first: int = 0, last: int | None = None) -> Block:
+        """Return rows of several columns; reads the journal once for all of them."""
+        for name in names:
+            if name not in self.names():
+                raise StoreError(f"no column {name!r}; {nearest(name, self.names())}")
+        last = self.tally.n if last is None else min(last, self.tally.n)
+        wanted = list(dict.fromkeys([*names, "id"]))  # the ids say how many rows a piece has
+        pieces = list(self._survey.pieces(wanted, first, last))
+        counts = [len(piece["id"]) for piece in pieces]
+        return {name: self._joined(name, pieces, counts) for name in names}
+
+    def _joined(self, name: str, pieces: list[Block], counts: list[int]) -> NDArray[Any]:
+        shape = self._survey.shapes.get(name, self._default_shape(name))
+        if not pieces:
+            return np.zeros((0, *shape), dtype_of(name))
+        column = pad([piece.pop(name, None) for piece in pieces], counts, name)
+        if column.shape[1:] == shape:
+            return column
+        whole = np.full((len(column), *shape), np.nan)  # an observation that has grown wider
+        if column.ndim == 2:
+            whole[:, : column.shape[1]] = column
+        return whole
+
+    def _default_shape(self, name: str) -> tuple[int, ...]:
+        """Return the shape of one row of a column of which there are no rows yet."""
+        if name == "fitness":
+            return (len(self.tally.weights),)
+        return (self.space.size,) if name == "parameters" else ()
+
+    def asked(self) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float64]]:
+        """Return the elements that were changed before they were run, ordered by id and column.
+
+        Returns:
+            id, column of ``parameters``, and the value that the optimizer had asked for; ``(k,)``
+            each.
+        """
+        pieces = list(self._survey.repairs())
+        ids, columns, values = (
+            np.concatenate([np.zeros(0, dtype_of(name)), *(piece[name] for piece in pieces)])
+            for name in ("repair_id", "repair_column", "repair_asked")
+        )
+        order = np.lexsort((columns, ids))
+        return ids[order], columns[order], values[order]
+
+    # -- everything, in pieces ----------------------------------------------------------------
+
+    def iter_by_id(self, names: list[str]) -> Iterator[Block]:
+        """Yield some columns ordered by id, in pieces of a few MB."""
+        ids = self._survey.ids()
+        order = np.argsort(ids, kind="stable")
+        widths = (self._survey.shapes.get(name, ()) for name in names)
+        bytes_a_row = sum(8 * int(np.prod(shape)) for shape in widths)
+        rows = max(1, min(65536, _PIECE // max(1, bytes_a_row)))
+        for start in range(0, len(order), rows):
+            yield self._gathered(names, order[start : start + rows])
+
+    def _gathered(self, names: list[str], rows: NDArray[np.int64]) -> Block:
+        """Return some rows of some columns, in the given order."""
+        first, last = int(rows.min()), int(rows.max()) + 1
+        if last - first <= 4 * len(rows):
+            block = self.columns(names, first, last)
+            return {name: column[rows - first] for name, column in block.items()}
+        one_by_one = [self.columns(names, int(row), int(row) + 1) for row in rows]
+        return {name: np.concatenate([b[name] for b in one_by_one]) for name in names}
+
+    def digest(self) -> str:
+        """Return a SHA-256 (hexadecimal) of all that the same run must reproduce.
+
+        It takes the evaluations ordered by id, so neither the order in which they landed, nor
+        what is sealed, nor times, hosts and workers change it.
+        """
+        extra = [n for n in self.names() if n == "observation" or n.startswith("metrics/")]
+        names = [*CANONICAL, *extra]
+        hashes = {name: hashlib.sha256() for name in names}
+        for block in self.iter_by_id(names):
+            for name in names:
+                hashes[name].update(_canonical(block[name]))
+        total = hashlib.sha256()
+        for name in names:
+            shape = self._survey.shapes.get(name, ())
+            total.update(f"{name} {dtype_of(name).str} {shape} {self.tally.n}\n".encode())
+            total.update(hashes[name].digest())
+        for array in self.asked():
+            total.update(_canonical(array))
+        return total.hexdigest()
+
+
+def _canonical(array: NDArray[Any]) -> memoryview:
+    """Return the bytes of an array; all NaN have the same bits."""
+    if array.dtype.kind == "f" and np.isnan(array).any():
+        array = np.where(np.isnan(array), np.nan, array)
+    return view(array)
