@@ -12,16 +12,17 @@ simulation with each and returns its fitness; a trajectory keeps everything that
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
 from l2l.classic.finder import ClassicFinder
 
 if TYPE_CHECKING:
-    from l2l.api import Result as RunResult
     from l2l.api import optimize, resume
     from l2l.errors import ConfigError, Interrupted, L2LError, MissingExtra, NothingWorked
     from l2l.evaluation import Evaluations, Status
+    from l2l.execution import Result as RunResult
     from l2l.optimizee import BatchResult, Individual, Optimizee, OptimizeeParameters, Result
     from l2l.optimizer import Optimizer, OptimizerParameters
     from l2l.options import option
@@ -30,6 +31,12 @@ if TYPE_CHECKING:
     from l2l.trajectory import Trajectory, load
 
 __version__ = "0.1.0"
+
+#: The folder in which this process was when it imported l2l; None if that has been deleted.
+try:
+    STARTED_IN: str | None = os.getcwd()
+except OSError:
+    STARTED_IN = None
 
 #: Public name -> module. Imported when first used, so that ``import l2l`` stays fast.
 _MODULES = {
@@ -64,7 +71,7 @@ ClassicFinder.install(sys.meta_path)
 
 def __getattr__(name: str) -> Any:
     if name == "RunResult":
-        return importlib.import_module("l2l.api").Result
+        return importlib.import_module("l2l.execution").Result
     if name not in _HOME:
         raise AttributeError(f"module 'l2l' has no attribute {name!r}")
     value = getattr(importlib.import_module(_HOME[name]), name)

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike
 
 from l2l.errors import ConfigError
 from l2l.options import Options
-from l2l.space import ParameterSpace
+from l2l.space import Parameter, ParameterSpace
 
 
 class OptimizeeParameters(Options):
@@ -107,6 +107,10 @@ class Individual(Mapping[str, Any]):
         self.params[key.removeprefix("individual.")] = value
 
 
+#: What an individual has for itself: parameters of these names could not be read from it.
+RESERVED = frozenset(dir(Individual)) | vars(Individual({})).keys()
+
+
 class Trial:
     """What ``simulate(traj)`` gets: the individual, and the run's constants as attributes."""
 
@@ -132,7 +136,8 @@ class Optimizee:
     ``simulate_batch(params, seeds)`` and ``setup()``.
 
     Attributes:
-        space: The parameters, or None where an example individual implies them.
+        space: The parameters, a :class:`ParameterSpace` or what makes one; None where an example
+            individual implies them.
         reusable: Keep one warm instance in each worker, with ``setup()`` called once, instead of
             giving each evaluation a fresh copy.
         group_by: Parameters that must be equal within one call of ``simulate_batch``.
@@ -140,7 +145,7 @@ class Optimizee:
     """
 
     Parameters: ClassVar[type[Options] | None] = None
-    space: ParameterSpace | None = None
+    space: ParameterSpace | Mapping[str, Any] | Sequence[Parameter] | None = None
     reusable: bool = False
     group_by: Sequence[str] = ()
 
@@ -157,7 +162,8 @@ class Optimizee:
                 "or a space with bounds"
             )
         rng = np.random.default_rng(np.random.randint(2**32, dtype=np.uint64))  # noqa: NPY002
-        return self.space.decode(self.space.sample(1, rng))[0]
+        space = _as_space(self.space)
+        return space.decode(space.sample(1, rng))[0]
 
     def simulate(self, traj: Any) -> Any:
         """Run the individual ``traj.individual``; return fitness: a float, a tuple or a Result."""
@@ -196,9 +202,14 @@ def is_batched(optimizee: Any) -> bool:
 
 def space_of(optimizee: Any) -> ParameterSpace:
     """Return the optimizee's space: its own, or the one that an example individual implies."""
-    if isinstance(getattr(optimizee, "space", None), ParameterSpace):
-        return optimizee.space  # type: ignore[no-any-return]
+    space = getattr(optimizee, "space", None)
+    if isinstance(space, (ParameterSpace, Mapping, list, tuple)):
+        return _as_space(space)
     return ParameterSpace.from_individual(optimizee.create_individual())
+
+
+def _as_space(space: ParameterSpace | Mapping[str, Any] | Sequence[Parameter]) -> ParameterSpace:
+    return space if isinstance(space, ParameterSpace) else ParameterSpace(space)
 
 
 def draws_its_own(optimizee: Any) -> bool:

@@ -19,7 +19,7 @@ import numpy as np
 
 from l2l.evaluation import Job, Outcome, Status, seeds
 from l2l.executors.base import Executor, Task
-from l2l.optimizee import Optimizee
+from l2l.optimizee import Optimizee, space_of
 from l2l.testing.models import TROUBLES, Lanes, Noisy, Trouble
 from l2l.testing.tools import check, during
 
@@ -74,8 +74,7 @@ def started(
     if by_name:
         what = (f"{optimizee.__module__}:{optimizee.__qualname__}", {})
     with TemporaryDirectory(prefix="l2l-") as folder, make(**options) as executor:
-        space = optimizee.space
-        assert space is not None
+        space = space_of(optimizee)
         groups = [range(space.size)[space.slice(name)][0] for name in optimizee.group_by]
         batched = hasattr(optimizee, "simulate_batch")
         task = Task(what, space, batched=batched, group_by=groups, max_batch=8 if batched else None)

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -182,6 +183,7 @@ def _result(outcome: Outcome) -> tuple[Any, ...]:
 
 def check_batch(make: Make, jobs: Sequence[Job], objectives: int = 1, rtol: float = 1e-6) -> None:
     """``simulate_batch`` gives each individual what it gets alone, and what ``simulate`` gives."""
+    jobs = _one_group(make(), jobs)
     together = outcomes_of(make, jobs, objectives, batch=True)
     check_outcomes(together, jobs)
     alone = [outcomes_of(make, [job], objectives, batch=True)[0] for job in jobs]
@@ -189,6 +191,14 @@ def check_batch(make: Make, jobs: Sequence[Job], objectives: int = 1, rtol: floa
     _alike(together, alone, "in a batch and alone", rtol)
     if _has_simulate(make()):
         _alike(together, outcomes_of(make, jobs, objectives), "simulate_batch and simulate", rtol)
+
+
+def _one_group(optimizee: Any, jobs: Sequence[Job]) -> list[Job]:
+    """Return the jobs, with equal values of the parameters that ``group_by`` names."""
+    space, values = space_of(optimizee), np.array([job.values for job in jobs])
+    for name in getattr(optimizee, "group_by", ()):
+        values[:, space.slice(name)] = values[0, space.slice(name)]
+    return [dataclasses.replace(job, values=row) for job, row in zip(jobs, values, strict=True)]
 
 
 def _has_simulate(optimizee: Any) -> bool:

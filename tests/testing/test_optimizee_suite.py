@@ -35,6 +35,20 @@ class Both(Batched):
         return 2 * traj.individual.x + traj.individual.seed % 7
 
 
+class Grouped(Optimizee):
+    space = ParameterSpace({"x": (-1.0, 1.0), "speed": (1.0, 2.0)})
+    group_by = ("speed",)
+
+    def simulate_batch(self, params, seeds):
+        if len(np.unique(params["speed"])) > 1:
+            raise ValueError("more than one speed in a call")
+        return BatchResult(params["x"] * params["speed"])
+
+
+class ShortSpace(Sound):
+    space = {"x": (-1.0, 1.0), "n": (1, 5)}  # noqa: RUF012
+
+
 class TwoFitness(Optimizee):
     space = ParameterSpace([Parameter("x", -1.0, 1.0)])
 
@@ -122,7 +136,7 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("optimizee", [Sound, Batched, Both])
+@pytest.mark.parametrize("optimizee", [Sound, Batched, Both, Grouped, ShortSpace])
 def test_sound_optimizees_pass(optimizee):
     check_optimizee(optimizee)
 

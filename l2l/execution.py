@@ -1,0 +1,255 @@
+"""One run, from its first to its last line: folder, optimizer, workers, loop, end."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from l2l.errors import ConfigError, Interrupted, RunExists, StoreError
+from l2l.executors.base import Task
+from l2l.interrupt import StopRequest
+from l2l.loop import OuterLoop, Progress
+from l2l.optimizer import Optimizer
+from l2l.origin import begun, check_same, resuming
+from l2l.plan import Plan, executor_of, with_changes
+from l2l.trajectory import Entry, Trajectory
+
+if TYPE_CHECKING:
+    from l2l.store.folder import Store
+
+log = logging.getLogger("l2l")
+
+#: What :func:`free_folder` has returned in this process.
+chosen: list[str] = []
+
+
+@dataclass(frozen=True)
+class Result:
+    """What a run has come to.
+
+    Attributes:
+        path: Folder of the run.
+        reason: Why it ended.
+        history: Everything that happened.
+    """
+
+    path: Path
+    reason: str
+    history: Trajectory
+
+    @property
+    def best(self) -> Entry:
+        """The best evaluation; ``.individual``, ``.fitness``."""
+        return self.history.best
+
+
+def execute(
+    plan: Plan,
+    path: Path,
+    *,
+    resume: bool = False,
+    overwrite: bool = False,
+    force: bool = False,
+    progress: Progress | bool = True,
+) -> Result:
+    """Run a plan in a folder, new or to be continued.
+
+    All that a user's code has to give comes first: where it fails, nothing is made or changed.
+
+    Raises:
+        Interrupted: After a signal; the state is written.
+    """
+    path = path.absolute()
+    plan = _with_requested_changes(plan, path)
+    force = force or bool(os.environ.get("L2L_FORCE"))
+    with StopRequest(time_budget=plan.stop.time) as request:
+        watcher = _watcher(progress)
+        task, optimizer = plan.task(path), plan.make_optimizer()
+        store = _open(plan, path, resume or resuming(), overwrite, force)
+        run = functools.partial(_run, plan, task, optimizer, store, request, watcher)
+        reason = _watched(run, store, request, watcher)
+    if request.signal is not None:
+        again = " (which runs your script again)" if plan.source["by_value"] else ""
+        raise Interrupted(f"{reason}; everything is written. Go on with: l2l resume {path}{again}")
+    return Result(path, reason, Trajectory(path))
+
+
+def _watched(run: Callable[[], str], store: Store, request: StopRequest, watcher: Progress) -> str:
+    """Run; whatever happens, close what was opened and record how it ended."""
+    how, reason = "failed", "error"
+    try:
+        with contextlib.closing(watcher):
+            reason = run()
+        how = "finished" if request.signal is None else "interrupted"
+    except KeyboardInterrupt:
+        how, reason = "interrupted", "interrupted twice"
+        raise
+    except Exception as error:
+        reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
+        raise
+    finally:
+        shutil.rmtree(store.path / "scratch", ignore_errors=True)
+        try:
+            event = {"event": "stopped", "time": time.time(), "how": how, "reason": reason}
+            store.note(event)
+        except StoreError as error:
+            log.warning("%s", error)
+        store.close()
+    return reason
+
+
+def _run(
+    plan: Plan,
+    task: Task,
+    optimizer: Optimizer,
+    store: Store,
+    request: StopRequest,
+    watcher: Progress,
+) -> str:
+    with (
+        _logging_to(store.path / "logs"),
+        _one_blas_thread(),
+        plan.executor(plan.options) as executor,
+    ):
+        executor.start(task)
+        loop = OuterLoop(
+            optimizer=optimizer,
+            bounding=plan.bounding,
+            executor=executor,
+            store=store,
+            stop=plan.stop,
+            request=request,
+            seed=plan.seed,
+            progress=watcher,
+        )
+        return loop.run()
+
+
+def _open(plan: Plan, path: Path, resume: bool, overwrite: bool, force: bool) -> Store:
+    """Return the store of a new run, or the one that is there, for going on."""
+    from l2l.store.folder import Store
+
+    config = {"name": path.name, "run": str(path), **plan.config()}
+    config["source"]["folders"] = list(chosen)
+    there = path.exists() and not (path.is_dir() and not any(path.iterdir()))
+    if there and overwrite and not resume:
+        set_aside(path, force)
+    elif there and resume:
+        store = Store.open(path, force=force)
+        try:
+            check_same(store.config, config, force)
+            store.update_config({**config, "source": {**config["source"], **begun(store.config)}})
+        except BaseException:
+            store.close(seal=False)
+            raise
+        store.note({"event": "resumed", "time": time.time()})
+        return store
+    elif there:
+        raise RunExists(
+            f"{path} exists already. Go on with resume=True (l2l resume {path}), move it out of "
+            "the way with overwrite=True (--overwrite), or choose another folder"
+        )
+    store = Store.create(path, config)
+    store.note({"event": "started", "time": time.time()})
+    return store
+
+
+def set_aside(path: Path, force: bool = False) -> None:
+    """Rename a run to ``<name>.1``, or the next free number.
+
+    Raises:
+        RunExists: If it is no run.
+        RunLocked: If its holder lives: it would go on writing to whatever takes its place.
+    """
+    from l2l.store.contents import open_contents
+    from l2l.store.takeover import check_free
+
+    if not (path / "run.yaml").exists():
+        raise RunExists(f"{path} is no run, and is left as it is; choose another folder")
+    with open_contents(path) as contents:
+        check_free(contents, force)
+    number = 1
+    while (aside := path.with_name(f"{path.name}.{number}")).exists():
+        number += 1
+    path.rename(aside)
+    log.info("%s was there already; it is now %s", path, aside)
+
+
+def free_folder(path: Path) -> Path:
+    """Return ``path``, or ``<path>-2`` and so on if it is taken.
+
+    A process that was started to go on takes the folders that the first one took, in their order.
+    """
+    taken = json.loads(os.environ.get("L2L_FOLDERS", "[]"))
+    if len(chosen) < len(taken):
+        free = Path(taken[len(chosen)])
+    else:
+        requeued = resuming() and not taken  # then what is there is its own
+        number, free = 2, path
+        while str(free.absolute()) in chosen or (free.exists() and not requeued):
+            free, number = path.with_name(f"{path.name}-{number}"), number + 1
+    chosen.append(str(free.absolute()))
+    return free
+
+
+def _with_requested_changes(plan: Plan, path: Path) -> Plan:
+    """Return the plan with the changes that ``l2l resume`` asked a script's run to take."""
+    if Path(os.environ.get("L2L_RESUME", "")).resolve() != path.resolve():
+        return plan
+    changes = json.loads(os.environ.get("L2L_CHANGES", "{}"))
+    if "stop" in changes:
+        plan.stop = plan.stop._replace(**changes["stop"])
+    if "executor" in changes:
+        before = plan.config()["executor"]
+        plan.executor, plan.options = executor_of(with_changes(before, changes["executor"]))
+    return plan
+
+
+@contextlib.contextmanager
+def _one_blas_thread() -> Iterator[None]:
+    """Keep ``ask`` and ``tell`` to one thread, so that sums come out the same everywhere."""
+    from threadpoolctl import threadpool_limits
+
+    with threadpool_limits(limits=1):
+        yield
+
+
+@contextlib.contextmanager
+def _logging_to(folder: Path) -> Iterator[None]:
+    """Append the log of the run to its folder."""
+    folder.mkdir(exist_ok=True)
+    handler = logging.FileHandler(folder / "run.log", delay=True)
+    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    log.addHandler(handler)
+    level = log.level
+    if log.getEffectiveLevel() > logging.INFO:
+        log.setLevel(logging.INFO)
+    try:
+        yield
+    finally:
+        log.setLevel(level)
+        log.removeHandler(handler)
+        handler.close()
+
+
+def _watcher(progress: Progress | bool) -> Progress:
+    from l2l.view.progress import NullProgress, make_progress
+
+    if isinstance(progress, bool):
+        return make_progress() if progress else NullProgress()
+    needs = [name for name in vars(Progress) if not name.startswith("_")]
+    if lacks := [name for name in needs if not callable(getattr(progress, name, None))]:
+        raise ConfigError(
+            f"progress must be True, False or an object with the methods {', '.join(needs)}; "
+            f"{progress!r} has no {', '.join(lacks)}"
+        )
+    return progress

@@ -1,0 +1,84 @@
+"""How a run goes, as lines for people."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+from l2l.view import text
+from l2l.view.status import Attempt, RunStatus
+
+#: Lines of a traceback or of an output that are shown.
+_LINES = 30
+
+
+def as_text(status: RunStatus) -> str:
+    """Return the status as lines for people."""
+    lines = [
+        f"run:         {status.path}",
+        f"state:       {status.state}" + (f" ({status.why})" if status.why else ""),
+        f"experiment:  {_experiment(status.config)}",
+        f"generations: {_generations(status)}",
+        f"evaluations: {_evaluations(status)}",
+    ]
+    if status.ended is not None:
+        lines.append(f"last result: {_when(status.ended)}; {text.per_second(status.rate)}")
+    if status.best is not None:
+        best = status.best
+        where = f"evaluation {best['id']} of generation {best['generation']} (both from 0)"
+        lines.append(f"best:        fitness {text.numbers(best['fitness'])}, {where}")
+        lines += [f"  {line}" for line in text.individual(best["individual"])]
+    lines += [f"damage:      {what}" for what in status.damage]
+    if status.state in ("interrupted", "failed"):
+        lines.append(f"go on with:  l2l resume {status.path}")
+    for attempt in status.attempts:
+        lines += ["", *_attempt(attempt)]
+    return "\n".join(lines)
+
+
+def _experiment(config: dict[str, Any]) -> str:
+    names = (config.get(part, {}).get("name", "-") for part in ("optimizee", "optimizer"))
+    executor = config.get("executor", {})
+    workers = f", {text.count(w, 'worker')}" if (w := executor.get("workers")) else ""
+    return f"{' with '.join(map(text.class_name, names))} ({executor.get('name', '-')}{workers})"
+
+
+def _generations(status: RunStatus) -> str:
+    begun = 0 if status.generation is None else status.generation + 1
+    limit = status.config.get("stop", {}).get("generations")
+    return f"{begun:,}" if limit is None else f"{begun:,} of {limit:,}"
+
+
+def _evaluations(status: RunStatus) -> str:
+    limit = status.config.get("stop", {}).get("evaluations")
+    of = "" if limit is None else f" of {limit:,}"
+    failed = text.failures(status.evaluations)
+    return f"{status.n:,}{of}" + (f", {failed} (see --failed)" if failed else "")
+
+
+def _when(moment: float) -> str:
+    at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
+    return f"{at} ({text.clock(time.time() - moment)} ago)"
+
+
+def _attempt(attempt: Attempt) -> list[str]:
+    """Return what is known of an attempt that did not end ok."""
+    failure = attempt.failure
+    head = f"evaluation {failure.id}"
+    if attempt.generation is not None:
+        head += f" (individual {attempt.index} of generation {attempt.generation})"
+    if failure.draw:
+        head += f", retry {failure.draw}"
+    lines = [f"{head}: {failure.status.name.lower()}: {failure.message}"]
+    if attempt.individual is not None:
+        lines += [f"  {line}" for line in text.individual(attempt.individual)]
+    for title, content in (("traceback", failure.traceback), ("last output", failure.output)):
+        if content.strip():
+            lines += [f"  {title}:", *_tail(content)]
+    return lines
+
+
+def _tail(content: str) -> list[str]:
+    lines = content.rstrip().splitlines()
+    cut = ["    ..."] if len(lines) > _LINES else []
+    return cut + [f"    {line}" for line in lines[-_LINES:]]

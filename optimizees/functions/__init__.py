@@ -1,0 +1,1 @@
+"""Benchmark functions with known optima, for trying optimizers out."""

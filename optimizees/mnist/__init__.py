@@ -1,0 +1,1 @@
+"""Handwritten digits: the weights of a small network as a parameter set."""

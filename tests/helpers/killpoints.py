@@ -1,0 +1,113 @@
+"""A tiny run, killed at each of its system calls in turn. Run as a program (see test_killpoints).
+
+One process imports everything and then forks a child for each kill, which makes a kill cost
+milliseconds. The library killpoint.so must be preloaded.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import functools
+import os
+import shutil
+import signal
+import sys
+import traceback
+from pathlib import Path
+
+from helpers.models import Stateful
+
+import l2l
+import l2l.store.folder as folder
+from l2l.store import provenance
+
+killpoint = ctypes.CDLL(None)
+killpoint.killpoint_count.restype = ctypes.c_long
+
+
+provenance.collect = functools.cache(provenance.collect)  # outside the folder, and slow
+
+
+def tiny_run(run: Path, generations: int = 3) -> None:
+    folder.SEAL_FROM = 1  # seal after every generation
+    l2l.optimize(
+        Stateful(), {"name": "genetic_algorithm", "pop_size": 3}, weights=(-1.0,), seed=2,
+        generations=generations, executor="inline", run=run, resume=True, progress=False,
+    )  # fmt: skip
+
+
+def in_child(run: Path, k: int = -1) -> tuple[int, int]:
+    """Do the tiny run in a child, to be killed at its k-th call; return signal and calls made."""
+    read, write = os.pipe()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            killpoint.killpoint_arm(str(run.parent).encode(), ctypes.c_long(k))
+            tiny_run(run)
+            os.write(write, str(killpoint.killpoint_count()).encode())
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        os._exit(status)
+    os.close(write)
+    counted = os.read(read, 100)
+    os.close(read)
+    _, status = os.waitpid(child, 0)
+    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
+        raise SystemExit(f"killed at {k}: the run raised an error")
+    return (os.WTERMSIG(status) if os.WIFSIGNALED(status) else 0), int(counted or 0)
+
+
+def check(run: Path, expected: str, what: str) -> None:
+    """Go on after a kill, and compare."""
+    killed, _ = in_child(run)
+    assert killed == 0
+    digest = l2l.load(run).digest()
+    assert digest == expected, f"{what}: {digest} instead of {expected}"
+    left = sorted(p.name for p in run.parent.iterdir())
+    assert left == ["run"], f"{what}: left behind {left}"
+
+
+def kill_new(base: Path, expected: str, calls: int) -> None:
+    """Kill a new run at each of its calls."""
+    for k in range(1, calls + 1):
+        run = base / f"first-{k}" / "run"
+        run.parent.mkdir()
+        killed, _ = in_child(run, k)
+        assert killed == signal.SIGKILL, f"{k} of {calls}: {killed}"
+        check(run, expected, f"killed at call {k} of {calls}")
+        shutil.rmtree(run.parent)
+
+
+def kill_resumed(base: Path, expected: str, calls: int) -> None:
+    """Kill a run that was killed half-way at each call of its take-over and what follows."""
+    half = base / "half" / "run"
+    half.parent.mkdir()
+    in_child(half, calls // 2)
+    again = base / "again" / "run"
+    shutil.copytree(half.parent, again.parent)
+    _, calls = in_child(again)
+    for k in range(1, calls + 1):
+        run = base / f"second-{k}" / "run"
+        shutil.copytree(half.parent, run.parent)
+        killed, _ = in_child(run, k)
+        assert killed == signal.SIGKILL, f"resumed, {k} of {calls}: {killed}"
+        check(run, expected, f"resumed and killed at call {k} of {calls}")
+        shutil.rmtree(run.parent)
+    print(f"{calls} system calls of a resumed run")
+
+
+def main(base: Path, which: str) -> None:
+    tiny_run(base / "warm")  # imports and caches everything
+    calm = base / "calm" / "run"
+    calm.parent.mkdir(parents=True)
+    _, calls = in_child(calm)
+    expected = l2l.load(calm).digest()
+    assert calls > 50, calls
+    print(f"{calls} system calls of a new run")
+    {"new": kill_new, "resumed": kill_resumed}[which](base, expected, calls)
+
+
+if __name__ == "__main__":
+    main(Path(sys.argv[1]), sys.argv[2])

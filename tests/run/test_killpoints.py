@@ -1,0 +1,36 @@
+"""A tiny run killed at every write, fsync, rename, open, ... that it makes in its folder."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parents[1]
+FAST = "/dev/shm"  # each kill is followed by many fsyncs; what they cost is not the question here
+
+
+@pytest.mark.skipif(shutil.which("cc") is None, reason="needs a C compiler for the fault injection")
+@pytest.mark.skipif(sys.platform != "linux", reason="preloads a library, as Linux does")
+def test_killed_at_every_system_call():
+    with tempfile.TemporaryDirectory(dir=FAST if os.access(FAST, os.W_OK) else None) as folder:
+        library = Path(folder) / "killpoint.so"
+        source = TESTS / "helpers" / "killpoint.c"
+        subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
+        environment = {**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(TESTS)}
+        both = [
+            subprocess.Popen(
+                [sys.executable, "-m", "helpers.killpoints", Path(folder) / which, which],
+                env=environment, cwd=TESTS, text=True,
+                stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+            )
+            for which in ("new", "resumed")
+        ]  # fmt: skip
+        said = [process.communicate(timeout=250)[0] for process in both]
+    print(*said)
+    assert [process.returncode for process in both] == [0, 0], "\n".join(said)

@@ -1,0 +1,112 @@
+"""SIGTERM and Ctrl-C."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+from helpers.processes import all_gone
+
+import l2l
+
+SCRIPT = """
+import sys, time
+import l2l
+
+def slow(p):
+    time.sleep(float(sys.argv[2]) if len(sys.argv) > 2 else 0.1)
+    return -p.x ** 2
+
+l2l.optimize(slow, {"name": "genetic_algorithm", "pop_size": 6}, space={"x": (-1.0, 1.0)},
+             generations=4, executor={"name": "local", "workers": 2, "grace": GRACE},
+             run=sys.argv[1], resume=True, seed=1)
+print("the script went on")
+"""
+
+
+def start(tmp_path: Path, token: str, grace: float = 5.0, seconds: float = 0.1):
+    script = tmp_path / "script.py"
+    script.write_text(SCRIPT.replace("GRACE", str(grace)).replace("0.1)", f"{seconds})"))
+    return subprocess.Popen(
+        [sys.executable, str(script), str(tmp_path / "run")],
+        env={**os.environ, "L2L_TOKEN": token}, cwd=tmp_path, text=True,
+        stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+    )  # fmt: skip
+
+
+def wait_for_results(run: Path, n: int = 2) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if (run / "run.yaml").exists() and len(l2l.load(run)) >= n:
+            return
+        time.sleep(0.05)
+    raise AssertionError("no results have come")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_one_signal_stops_gently_and_resume_continues(tmp_path, number):
+    token = uuid.uuid4().hex
+    process = start(tmp_path, token)
+    wait_for_results(tmp_path / "run")
+    process.send_signal(number)
+    out, err = process.communicate(timeout=20)
+    assert process.returncode == 75, err
+    assert "went on" not in out
+    assert number.name in err
+    assert "resume" in err
+    assert all_gone(token)
+    had = l2l.load(tmp_path / "run")
+    assert 2 <= len(had) < 24
+    resumed = subprocess.run(
+        [Path(sys.executable).parent / "l2l", "resume", tmp_path / "run"],
+        capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert resumed.returncode == 0, resumed.stderr
+    now = l2l.load(tmp_path / "run")
+    assert now.generation.max() == 3
+    started = dict(zip(now.id.tolist(), now.started.tolist(), strict=True))
+    assert all(started[i] == t for i, t in zip(had.id.tolist(), had.started.tolist(), strict=True))
+
+
+def test_running_evaluations_get_their_grace(tmp_path):
+    token = uuid.uuid4().hex
+    process = start(tmp_path, token, grace=10, seconds=1.0)
+    wait_for_results(tmp_path / "run", 2)
+    time.sleep(0.3)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert len(l2l.load(tmp_path / "run")) == 4  # the two that were running have ended
+
+
+def test_no_grace_ends_at_once(tmp_path):
+    token = uuid.uuid4().hex
+    process = start(tmp_path, token, grace=0, seconds=30.0)
+    time.sleep(2.0)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=20)
+    assert process.returncode == 75
+    assert time.monotonic() - begun < 5
+    assert all_gone(token)
+
+
+def test_a_second_ctrl_c_exits_at_once_and_loses_nothing(tmp_path):
+    token = uuid.uuid4().hex
+    process = start(tmp_path, token, grace=60, seconds=1.0)
+    wait_for_results(tmp_path / "run", 4)
+    had = l2l.load(tmp_path / "run").id.tolist()
+    process.send_signal(signal.SIGINT)
+    time.sleep(0.3)
+    begun = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    process.communicate(timeout=20)
+    assert time.monotonic() - begun < 5
+    assert process.returncode != 0
+    assert all_gone(token)
+    assert set(had) <= set(l2l.load(tmp_path / "run").id.tolist())
