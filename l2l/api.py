@@ -72,7 +72,7 @@ def optimize(
         executor = {**executor, "workers": workers}
     stop = Stop(generations=generations, evaluations=evaluations, target=target, time=time)
     plan = Plan.of(optimizee, optimizer, executor, stop, space=space, weights=weights, seed=seed)
-    path = Path(run) if run is not None else free_folder(Path("results") / _name(plan))
+    path = Path(run) if run else free_folder(Path("results") / _name(plan))
     with telling_interruptions():
         return execute(
             plan, path, resume=resume, overwrite=overwrite, force=force, progress=progress
@@ -167,9 +167,15 @@ def _name(plan: Plan) -> str:
 
 @contextlib.contextmanager
 def telling_interruptions() -> Iterator[None]:
-    """Say on stderr how to go on, where an interruption is about to end somebody's script."""
+    """Say how to go on where an interruption is about to end somebody's script.
+
+    At a prompt and in a notebook it only ends the call: the session, and with it the optimizee, is
+    what the run needs to go on.
+    """
     try:
         yield
     except Interrupted as interruption:
+        if hasattr(sys, "ps1"):
+            raise KeyboardInterrupt(str(interruption)) from None
         print(interruption, file=sys.stderr)
         raise

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from l2l.errors import ConfigError, Interrupted, RunExists, StoreError
+from l2l.errors import ConfigError, Interrupted, RunExists, RunLocked, StoreError
 from l2l.executors.base import Task
 from l2l.interrupt import StopRequest
 from l2l.loop import OuterLoop, Progress
@@ -68,19 +68,28 @@ def execute(
     Raises:
         Interrupted: After a signal; the state is written.
     """
-    path = path.absolute()
+    folder = path.absolute()  # whatever the current one becomes meanwhile
     plan = _with_requested_changes(plan, path)
     force = force or bool(os.environ.get("L2L_FORCE"))
     with StopRequest(time_budget=plan.stop.time) as request:
         watcher = _watcher(progress)
-        task, optimizer = plan.task(path), plan.make_optimizer()
-        store = _open(plan, path, resume or resuming(), overwrite, force)
+        task, optimizer = plan.task(folder), plan.make_optimizer()
+        store = _open(plan, folder, resume or resuming(), overwrite, force)
         run = functools.partial(_run, plan, task, optimizer, store, request, watcher)
         reason = _watched(run, store, request, watcher)
     if request.signal is not None:
-        again = " (which runs your script again)" if plan.source["by_value"] else ""
-        raise Interrupted(f"{reason}; everything is written. Go on with: l2l resume {path}{again}")
-    return Result(path, reason, Trajectory(path))
+        raise Interrupted(
+            f"{reason}; everything is written. Go on with {_how_to_go_on(plan, path)}"
+        )
+    return Result(path, reason, Trajectory(folder))
+
+
+def _how_to_go_on(plan: Plan, path: Path) -> str:
+    if not plan.source["by_value"]:
+        return f"`l2l resume {path}`"
+    if plan.source["script"] is None:  # a prompt or a notebook
+        return f"the same call and resume=True, run={str(path)!r}"
+    return f"`l2l resume {path}` (which runs your script again), or with resume=True"
 
 
 def _watched(run: Callable[[], str], store: Store, request: StopRequest, watcher: Progress) -> str:
@@ -167,16 +176,18 @@ def set_aside(path: Path, force: bool = False) -> None:
     """Rename a run to ``<name>.1``, or the next free number.
 
     Raises:
-        RunExists: If it is no run.
         RunLocked: If its holder lives: it would go on writing to whatever takes its place.
     """
     from l2l.store.contents import open_contents
     from l2l.store.takeover import check_free
 
-    if not (path / "run.yaml").exists():
-        raise RunExists(f"{path} is no run, and is left as it is; choose another folder")
-    with open_contents(path) as contents:
-        check_free(contents, force)
+    try:
+        with open_contents(path) as contents:
+            check_free(contents, force)
+    except RunLocked:
+        raise
+    except StoreError as error:  # no run, or a damaged one
+        log.warning("%s", error)
     number = 1
     while (aside := path.with_name(f"{path.name}.{number}")).exists():
         number += 1

@@ -168,7 +168,7 @@ class OuterLoop:
         """Return why the run is over, or None."""
         stop = self.stop
         if stop.generations is not None and generation >= stop.generations:
-            return f"{stop.generations} generations"
+            return counted(stop.generations, "generation")
         if self._target_reached(told):
             return f"target fitness {stop.target:g}"
         if (done := self.optimizer.done) is not None:
@@ -177,8 +177,9 @@ class OuterLoop:
 
     def _budget_spent(self) -> str | None:
         limit = self.stop.evaluations
-        spent = limit is not None and self.store.tally.n >= limit
-        return f"{limit} evaluations" if spent else None
+        if limit is None or self.store.tally.n < limit:
+            return None
+        return counted(limit, "evaluation")
 
     def _target_reached(self, told: int) -> bool:
         """Whether a told evaluation has reached the target.
@@ -287,7 +288,8 @@ class OuterLoop:
                 left -= len(self.executor.drain())
                 grace = self.executor.options.grace
                 deadline = time.monotonic() + grace
-                log.info("%s: %d running get %g s to end", self.request.reason, left, grace)
+                if left:
+                    log.info("%s: what is running gets %g s to end", self.request.reason, grace)
 
     def _again(self, outcome: Outcome) -> bool:
         """Whether an outcome is a failure that has retries left."""
@@ -346,6 +348,11 @@ class OuterLoop:
             "std": float(fitness.std()) if ok.any() else float("nan"),
             "evaluations": tally.n,
         }
+
+
+def counted(n: int, what: str) -> str:
+    """Return ``1 generation``, ``2 generations``."""
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _restore_asked(generation: Generation, recorded: Block, places: Any) -> None:

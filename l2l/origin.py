@@ -73,12 +73,15 @@ def check_same(recorded: Mapping[str, Any], now: Mapping[str, Any], force: bool)
         if key not in MAY_CHANGE
         and _comparable(key, recorded.get(key)) != _comparable(key, now[key])
     ]
-    differs += [
-        f"the {what} has been edited since"
-        for what, key in (("optimizee", "optimizee_sha256"), ("script", "script_sha256"))
-        if None not in (then := recorded["source"].get(key), here := now["source"].get(key))
-        and then != here
+    edited = [
+        what
+        for what in ("optimizee", "script")
+        if None not in (then := _hash(recorded, what), here := _hash(now, what)) and then != here
     ]
+    if "script" in edited and not resuming():  # its author asks for it, perhaps to run for longer
+        edited.remove("script")
+        log.warning("the script has been edited since the run began; it goes on nevertheless")
+    differs += [f"the {what} has been edited since" for what in edited]
     if differs and not force:
         raise RunChanged(
             "the run can't go on, because it would not be the same run: "
@@ -87,6 +90,10 @@ def check_same(recorded: Mapping[str, Any], now: Mapping[str, Any], force: bool)
         )
     for difference in differs:
         log.warning("resumed by force although %s", difference)
+
+
+def _hash(config: Mapping[str, Any], what: str) -> Any:
+    return config["source"].get(f"{what}_sha256")
 
 
 def _comparable(key: str, section: Any) -> Any:

@@ -62,6 +62,7 @@ class Plan:
     source: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        self.weights, self.seed = _weights(self.weights), _seed(self.seed)
         if taken := sorted(RESERVED.intersection(self.space.names)):
             raise ConfigError(
                 f"parameters can't be named {', '.join(taken)}: an individual has that for itself "
@@ -116,8 +117,8 @@ class Plan:
             executor=executor_class,
             options=options,
             stop=stop,
-            weights=_weights(weights),
-            seed=_seed(seed),
+            weights=weights,
+            seed=seed,
             create=optimizee.create_individual if draws_its_own(optimizee) else None,
             bounding=getattr(optimizee, "bounding_func", None),
             source=source_of(optimizee, by_value=reference is None or not known),
@@ -162,6 +163,8 @@ class Plan:
             for name in (getattr(self.optimizee, "group_by", ()) if batched else ())
             for place in range(self.space.size)[self.space.slice(name)]
         ]
+        for value in self.constants.values():
+            shipped(value)  # says which can't be sent
         limit = getattr(self.optimizee, "max_batch", lambda _memory: None)
         return Task(
             optimizee=self.reference or shipped(self.optimizee),

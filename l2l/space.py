@@ -218,9 +218,10 @@ class ParameterSpace:
         rows = np.empty((len(individuals), self.size))
         for row, individual in zip(rows, individuals, strict=True):
             if not isinstance(individual, Mapping) or individual.keys() != self._slices.keys():
+                got = list(individual) if isinstance(individual, Mapping) else repr(individual)
                 raise ConfigError(
-                    "create_individual and bounding_func must return a dict with the parameters "
-                    f"{self.names}, got {individual!r}"
+                    "an individual (as create_individual and bounding_func return it) is a dict, "
+                    f"and must have the parameters {self.names}, got {got}"
                 )
             for parameter in self.parameters:
                 row[self._slices[parameter.name]] = parameter.flatten(individual[parameter.name])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import subprocess
 import sys
 import tarfile
@@ -10,6 +9,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from helpers.processes import uncovered
 
 ROOT = Path(__file__).parents[1]
 pytestmark = pytest.mark.skipif(not (ROOT / "optimizers").is_dir(), reason="not in a clone")
@@ -62,7 +62,7 @@ def test_it_works_once_installed(tmp_path, distributions, which):
         [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--no-build-isolation",
          "--target", site, source], check=True, capture_output=True,
     )  # fmt: skip
-    environment = {**os.environ, "PYTHONPATH": str(site)}
+    environment = {**uncovered(), "PYTHONPATH": str(site)}
     code = CHECK.format(site=str(site))
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, env=environment,
                           capture_output=True, text=True, timeout=100, check=False)  # fmt: skip

@@ -36,6 +36,29 @@ def test_at_the_prompt(tmp_path):
     assert "BEST a" in done.stdout, done.stderr
 
 
+def test_ctrl_c_at_the_prompt_ends_the_call_and_not_the_session(tmp_path):
+    code = """
+import l2l, os, signal, threading, time
+def slow(p): time.sleep(0.05); return p.x
+
+def go(**kwargs): return l2l.optimize(
+    slow, {"name": "random_search", "pop_size": 20}, space={"x": (0.0, 1.0)}, generations=2,
+    run="run", workers=1, progress=False, **kwargs)
+
+threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+go()
+print("STILL", "HERE")
+print("ENDED", len(go(resume=True).history))
+"""
+    done = subprocess.run(
+        [sys.executable, "-i", "-q"], input=code, cwd=tmp_path, capture_output=True, text=True,
+        timeout=100, check=False,
+    )  # fmt: skip
+    assert "STILL HERE" in done.stdout, done.stderr
+    assert "resume=True" in done.stderr
+    assert "ENDED 40" in done.stdout
+
+
 def test_in_a_notebook(tmp_path):
     nbformat = pytest.importorskip("nbformat")
     from nbclient import NotebookClient
@@ -87,6 +110,7 @@ def snippets():
 @pytest.mark.parametrize(("name", "code"), [pytest.param(*s, id=s[0]) for s in snippets()])
 def test_what_the_documents_show_runs(tmp_path, name, code):
     program = code if name.endswith("-0") else f"{first_of(name)}\n{code}"
+    program = program.replace("generations=200", "generations=5")
     (tmp_path / "script.py").write_text(program)
     done = subprocess.run([sys.executable, "script.py"], cwd=tmp_path, capture_output=True,
                           text=True, timeout=100, check=False)  # fmt: skip

@@ -208,7 +208,7 @@ class Experiment:
             executor=executor_class,
             options=executor_class.Options(**executor),
             stop=with_an_end(Stop(), optimizer.algorithm, parameters),
-            weights=tuple(float(w) for w in optimizer.optimizee_fitness_weights),
+            weights=optimizer.optimizee_fitness_weights,
             seed=seed,
             create=optimizer.create_individual,
             bounding=optimizer.bounding,

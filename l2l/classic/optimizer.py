@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
+import numpy as np
+
 from l2l.classic.trajectory import Trajectory
 from l2l.errors import ConfigError, nearest
 from l2l.loop import Bounding
@@ -45,8 +47,13 @@ class ClassicOptimizer:
         self.create_individual: Callable[[], Mapping[str, Any]] = given[
             "optimizee_create_individual"
         ]
-        weights: Sequence[float] = given.get("optimizee_fitness_weights", (1.0,))
-        self.optimizee_fitness_weights = tuple(weights)
+        if not callable(self.create_individual):
+            raise ConfigError(
+                "optimizee_create_individual must be a function that returns an individual, such "
+                f"as optimizee.create_individual, got {self.create_individual!r}"
+            )
+        weights: float | Sequence[float] = given.get("optimizee_fitness_weights", (1.0,))
+        self.optimizee_fitness_weights = tuple(np.atleast_1d(weights).tolist())
         self.parameters = self._checked(given.get("parameters"))
         self.bounding: Bounding | None = given.get("optimizee_bounding_func")
         self.best_individual: dict[str, Any] | None = None

@@ -50,9 +50,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"l2l: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print(
-            "l2l: stopped at once; nothing acknowledged is lost (l2l resume RUN)", file=sys.stderr
-        )
+        print("l2l: stopped at once; nothing acknowledged is lost", file=sys.stderr)
         return 130
     except BrokenPipeError:  # as by `l2l status | head`: nobody reads on
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -27,12 +29,20 @@ def make(traj, n_iteration=3, **kwargs):
     optimizer = GeneticAlgorithmOptimizer(
         traj,
         optimizee_create_individual=optimizee.create_individual,
-        optimizee_fitness_weights=(-1.0,),
-        optimizee_bounding_func=optimizee.bounding_func,
         parameters=parameters,
-        **kwargs,
+        **{
+            "optimizee_fitness_weights": (-1.0,),
+            "optimizee_bounding_func": optimizee.bounding_func,
+            **kwargs,
+        },
     )
     return optimizee, optimizer, parameters
+
+
+def run_with(tmp_path, value):
+    experiment, traj = prepare(tmp_path)
+    traj.f_add_parameter("value", value)
+    return run(experiment, traj)
 
 
 def run(experiment, traj, **kwargs):
@@ -111,11 +121,20 @@ def test_existing_runs(tmp_path):
         (lambda p: GeneticAlgorithmParameters(pop_siz=3), "pop_size"),
         (lambda p: Experiment(p).load_trajectory(p), "run.yaml"),
         (lambda p: Experiment(p).run_experiment("ga", None), "classic constructor"),
+        (lambda p: GeneticAlgorithmOptimizer(prepare(p)[1], {"x": 1.0}), "must be a function"),
+        (lambda p: run(*prepare(p), optimizee_fitness_weights=float("nan")), "weights must be"),
+        (lambda p: run_with(p, threading.Lock()), "can't be sent to workers"),
     ],
 )
 def test_errors_name_what_is_wrong(tmp_path, call, text):
     with pytest.raises(ConfigError, match=text):
         call(tmp_path)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_one_weight_may_be_a_number(tmp_path):
+    _, optimizer = run(*prepare(tmp_path), optimizee_fitness_weights=-1.0)
+    assert optimizer.optimizee_fitness_weights == (-1.0,)
 
 
 def test_subclasses_of_upstreams_optimizer_are_told_what_to_write():

@@ -28,7 +28,7 @@ killpoint.killpoint_count.restype = ctypes.c_long
 provenance.collect = functools.cache(provenance.collect)  # outside the folder, and slow
 
 
-def tiny_run(run: Path, generations: int = 3) -> None:
+def tiny_run(run: Path, generations: int = 2) -> None:
     folder.SEAL_FROM = 1  # seal after every generation
     l2l.optimize(
         Stateful(), {"name": "genetic_algorithm", "pop_size": 3}, weights=(-1.0,), seed=2,

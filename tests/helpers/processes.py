@@ -29,3 +29,8 @@ def all_gone(token: str, within: float = 3.0) -> bool:
             return False
         time.sleep(0.02)
     return True
+
+
+def uncovered() -> dict[str, str]:
+    """Return the environment, without what would make a process measure its coverage."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("COV")}

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import random
+import time
+
 import numpy as np
 import pytest
 from helpers.models import Stateful, StatefulParameters
@@ -66,3 +69,66 @@ def test_the_record_holds_what_was_asked_and_what_was_evaluated(expected):
     assert x.shape == (len(expected.history), 3)
     assert (np.abs(x) <= 5).all()
     assert np.array_equal(expected.history.observation, x)
+
+
+class Draws(l2l.Optimizee):
+    """Draws in ``create_individual``, from itself, and in ``bounding_func``, from everywhere."""
+
+    def __init__(self):
+        super().__init__()
+        self.rng = np.random.default_rng(3)
+
+    def create_individual(self):
+        return {"a": float(self.rng.normal()), "n": int(self.rng.integers(9))}
+
+    def bounding_func(self, individual):
+        if abs(individual["a"]) > 0.5:
+            individual["a"] = float(np.random.uniform(-0.5, 0.5))
+        return {**individual, "n": random.randrange(9)}
+
+    def simulate(self, traj):
+        return traj.individual.a - traj.individual.n + self.rng.normal()
+
+
+def draw(path, **kwargs):
+    settings = {"executor": "inline", "generations": 5, "progress": False}
+    optimizer = {"name": "genetic_algorithm", "pop_size": 6, "seed": 2}
+    return l2l.optimize(Draws(), optimizer, run=path, seed=4, **{**settings, **kwargs})
+
+
+def test_random_numbers_of_the_outer_loops_side(tmp_path):
+    expected = draw(tmp_path / "whole").history.digest()
+    assert draw(tmp_path / "local", executor="local", workers=2).history.digest() == expected
+    draw(tmp_path / "parts", generations=None, evaluations=15)  # in the middle of a generation
+    assert draw(tmp_path / "parts", resume=True).history.digest() == expected
+
+
+class FailsByDraw(l2l.Optimizee):
+    """Fails for a part of all seeds, slowly enough to be stopped meanwhile."""
+
+    space = l2l.ParameterSpace({"x": (0.0, 1.0)})
+
+    def __init__(self, delay=0.0):
+        super().__init__()
+        self.delay = delay
+
+    def simulate(self, traj):
+        time.sleep(self.delay)
+        if traj.individual.seed % 2:
+            raise ValueError("not this draw")
+        return traj.individual.x
+
+
+def test_a_failure_during_a_stop_keeps_its_retries(tmp_path):
+    def retried(path, delay, **kwargs):
+        return l2l.optimize(
+            FailsByDraw(delay), {"name": "random_search", "pop_size": 8}, generations=2, run=path,
+            executor={"name": "local", "workers": 2, "retries": 5}, progress=False, **kwargs,
+        )  # fmt: skip
+
+    expected = retried(tmp_path / "whole", 0.0)
+    assert (expected.history.status == Status.OK).all()
+    for _ in range(4):
+        retried(tmp_path / "parts", 0.1, time=0.5, resume=True)
+    result = retried(tmp_path / "parts", 0.0, resume=True)
+    assert result.history.digest() == expected.history.digest()

@@ -10,6 +10,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
+from helpers.processes import uncovered
 
 TESTS = Path(__file__).parents[1]
 FAST = "/dev/shm"  # each kill is followed by many fsyncs; what they cost is not the question here
@@ -22,7 +23,7 @@ def test_killed_at_every_system_call():
         library = Path(folder) / "killpoint.so"
         source = TESTS / "helpers" / "killpoint.c"
         subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
-        environment = {**os.environ, "LD_PRELOAD": str(library), "PYTHONPATH": str(TESTS)}
+        environment = {**uncovered(), "LD_PRELOAD": str(library), "PYTHONPATH": str(TESTS)}
         both = [
             subprocess.Popen(
                 [sys.executable, "-m", "helpers.killpoints", Path(folder) / which, which],

@@ -142,6 +142,7 @@ def half_done(run: Path) -> None:
     assert len(Records(run)) == 5
 
 
+@pytest.mark.campaign  # tests/run/test_killpoints.py does the same to a whole run, faster
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 @pytest.mark.parametrize(
     ("start", "generations"), [(lambda run: None, 1), (half_done, 2)], ids=["new", "taken over"]
