@@ -72,7 +72,7 @@ def execute(
     plan = _with_requested_changes(plan, path)
     force = force or bool(os.environ.get("L2L_FORCE"))
     with StopRequest(time_budget=plan.stop.time) as request:
-        watcher = _watcher(progress)
+        watcher = _watcher(progress, path)
         task, optimizer = plan.task(folder), plan.make_optimizer()
         store = _open(plan, folder, resume or resuming(), overwrite, force)
         run = functools.partial(_run, plan, task, optimizer, store, request, watcher)
@@ -252,11 +252,11 @@ def _logging_to(folder: Path) -> Iterator[None]:
         handler.close()
 
 
-def _watcher(progress: Progress | bool) -> Progress:
+def _watcher(progress: Progress | bool, path: Path) -> Progress:
     from l2l.view.progress import NullProgress, make_progress
 
     if isinstance(progress, bool):
-        return make_progress() if progress else NullProgress()
+        return make_progress(title=str(path)) if progress else NullProgress()
     needs = [name for name in vars(Progress) if not name.startswith("_")]
     if lacks := [name for name in needs if not callable(getattr(progress, name, None))]:
         raise ConfigError(

@@ -45,6 +45,8 @@ Bounding = Callable[[Individual], Individual]
 
 #: Longest wait for results before the loop looks at signals and the clock again, in s.
 HEARTBEAT = 0.2
+#: Results that land within so many s are written together.
+MOMENT = 0.005
 #: Results wait at most this long for the fsync that makes them durable, in s.
 SYNC_EVERY = 1.0
 
@@ -272,7 +274,7 @@ class OuterLoop:
         self.executor.submit(jobs)
         left, deadline = len(jobs), math.inf
         while left and time.monotonic() < deadline:
-            landed = self.executor.collect(HEARTBEAT)
+            landed = self._collect()
             failures = [Failure.of(o) for o in landed if o.status is not Status.OK]
             retries = [o.job for o in landed if self._again(o)]
             if retries:
@@ -290,6 +292,18 @@ class OuterLoop:
                 deadline = time.monotonic() + grace
                 if left:
                     log.info("%s: what is running gets %g s to end", self.request.reason, grace)
+
+    def _collect(self) -> list[Outcome]:
+        """Return what has landed; where results come fast, those of a moment together.
+
+        To write results costs as much as a few cheap evaluations, so that these share a write.
+        """
+        until = time.monotonic() + MOMENT
+        landed = more = self.executor.collect(HEARTBEAT)
+        while more and (left := until - time.monotonic()) > 0:
+            more = self.executor.collect(left)
+            landed = landed + more
+        return landed
 
     def _again(self, outcome: Outcome) -> bool:
         """Whether an outcome is a failure that has retries left."""

@@ -28,7 +28,7 @@ class Result:
 
     Attributes:
         fitness: A float, or one value an objective.
-        observation: Numbers that an optimizer may learn from (ensemble Kalman filter), ``(k,)``.
+        observation: Numbers that an optimizer may learn from, ``(k,)``.
         metrics: Further named numbers, kept in the history.
     """
 

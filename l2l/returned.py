@@ -73,7 +73,7 @@ def _column(name: str, values: Any, n: int) -> Any:
 
 def _fitness(came: Any, n: int) -> tuple[float, ...]:
     """Return ``n`` finite fitness values, or raise :class:`Invalid`."""
-    expected = "a finite number" if n == 1 else f"{n} finite numbers"
+    expected = "a finite number" if n == 1 else f"{n} finite numbers (one a weight)"
     if came is None:
         raise Invalid(f"expected {expected} as fitness, got None; does simulate() return it?")
     try:

@@ -121,7 +121,7 @@ def test_wrong_number_of_objectives(executor_class: type, came: str, ok: bool) -
         executor.start(task_of("Faulty", objectives=2))
         [outcome] = finish(executor, make_jobs(SPACE, [{"fault": came, "x": 0.5}])).values()
     assert outcome.status is Status.INVALID
-    assert outcome.message.startswith("expected 2 finite numbers as fitness, got ")
+    assert outcome.message.startswith("expected 2 finite numbers (one a weight) as fitness, got ")
 
 
 @pytest.mark.parametrize("executor_class", [InlineExecutor, LocalExecutor])
