@@ -20,7 +20,7 @@ from l2l.execution import Result, execute, set_aside
 from l2l.loop import Stop
 from l2l.optimizee import space_of
 from l2l.origin import resuming, source_of
-from l2l.plan import Plan, with_an_end
+from l2l.plan import Plan, shipped, with_an_end
 from l2l.space import ParameterSpace
 from l2l.trajectory import Trajectory as History
 
@@ -247,6 +247,15 @@ class Environment:
 
     def disable_logging(self) -> None:
         """Logs are written to the run folder in any case."""
+
+
+def prepare_optimizee(optimizee: Any, path: Any = None) -> None:
+    """Check that an optimizee can be sent to workers; it needs no file on the way any more.
+
+    Raises:
+        ConfigError: If it can't; the text says what to do.
+    """
+    shipped(optimizee)
 
 
 def raw_space(optimizer: ClassicOptimizer, optimizee: Any) -> ParameterSpace:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from l2l import DummyTrajectory, L2LError, dict_to_list, list_to_dict, sdict, sdictm
-from l2l.classic.experiment import Environment, Experiment
+from l2l.classic.experiment import Environment, Experiment, prepare_optimizee
 from l2l.classic.tools import cartesian_product, stdout_discarded, timed
 from l2l.errors import ConfigError, RunExists
 from l2l.optimizees.functions.benchmarked_functions import BenchmarkedFunctions
@@ -209,3 +209,12 @@ def test_helpers_of_old():
     assert traj.individual.x == 1.0
     with stdout_discarded():
         assert timed(lambda: 5)() == 5
+
+
+def test_prepare_optimizee_says_what_can_not_be_sent(tmp_path):
+    optimizee, _, _ = make(prepare(tmp_path)[1])
+    prepare_optimizee(optimizee, str(tmp_path))
+    with open(tmp_path / "file", "w") as file:
+        optimizee.file = file
+        with pytest.raises(ConfigError, match=r"simulate\(\)"):
+            prepare_optimizee(optimizee, str(tmp_path))

@@ -177,6 +177,7 @@ def test_every_import_path():
     from l2l.utils.individual import Individual
     from l2l.utils.tools import cartesian_product
     from l2l.utils.groups import ParameterGroup
+    from l2l.utils.runner import prepare_optimizee
     from l2l.logging_tools import create_shared_logger_data, configure_loggers
     from l2l.optimizees.optimizee import Optimizee, OptimizeeParameters
     from l2l.optimizers.optimizer import Optimizer, OptimizerParameters
