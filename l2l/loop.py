@@ -97,10 +97,10 @@ class Generation:
     asked: Floats
     values: Floats
 
-    def job(self, place: int, seed: int, draw: int = 0) -> Job:
+    def job(self, place: int, seed: int) -> Job:
         """Return the job that evaluates one of its points."""
         number = int(self.ids[place])
-        return Job(number, self.number, place, draw, seed, self.values[place])
+        return Job(number, self.number, place, 0, seed, self.values[place])
 
 
 class OuterLoop:
@@ -211,8 +211,7 @@ class OuterLoop:
         values = self.space.repair(asked)
         if self.bounding is not None:
             with seeded_globals(int(seeds(self.seed, first_id))):  # it may draw
-                individuals = [self.bounding(self.space.unflatten(row)) for row in values]
-            values = self.space.repair(self.space.flatten(individuals))
+                values = self.space.confined(values, self.bounding)
         ids = np.arange(first_id, first_id + len(points))
         generation = Generation(number, ids, points, asked, values)
         self._prefer_record(generation, recorded)

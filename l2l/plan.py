@@ -184,12 +184,11 @@ class Plan:
         They are drawn for a resume too, so that an optimizee with random numbers of its own is in
         the same state then, for the next run of its script.
         """
-        seed = getattr(self.parameters, "seed", None)
         return self.optimizer(
             self.space,
             self.parameters,
             weights=self.weights,
-            seed=self.seed if seed is None else seed,
+            seed=self.seed,
             initial=self._first_points(),
         )
 
@@ -204,9 +203,8 @@ class Plan:
         with seeded_globals(self.seed):
             values = self.space.repair(self.space.flatten([self.create() for _ in range(n)]))
             if self.bounding is not None:
-                individuals = [self.bounding(self.space.unflatten(row)) for row in values]
-                values = self.space.flatten(individuals)
-        return self.space.to_search(self.space.repair(values))
+                values = self.space.confined(values, self.bounding)
+        return self.space.to_search(values)
 
 
 def with_an_end(stop: Stop, optimizer: type[Optimizer], parameters: Any) -> Stop:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
@@ -245,6 +245,12 @@ class ParameterSpace:
             repaired = np.clip(repaired, self._low, self._high)
         unchanged = repaired is values or np.array_equal(repaired, values)
         return values if unchanged else repaired
+
+    def confined(
+        self, values: Floats, bounding: Callable[[Individual], Mapping[str, Any]]
+    ) -> Floats:
+        """Return values ``(n, d)`` after ``bounding`` has had each individual, repaired."""
+        return self.repair(self.flatten([bounding(self.unflatten(row)) for row in values]))
 
     # -- values <-> search coordinates --------------------------------------------------------
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import re
+import shutil
+import tempfile
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -96,6 +99,20 @@ class Executor(ABC):
 
     def __init__(self, options: ExecutorOptions | None = None) -> None:
         self.options: Any = self.Options() if options is None else options
+        self._own_scratch: Path | None = None
+
+    def with_scratch(self, task: Task) -> Task:
+        """Return the task with a scratch folder: its own, or a temporary one of this executor."""
+        if task.scratch is not None:
+            return task
+        self._own_scratch = Path(tempfile.mkdtemp(prefix="l2l-"))
+        return dataclasses.replace(task, scratch=self._own_scratch)
+
+    def remove_scratch(self) -> None:
+        """Remove the temporary folder, if there is one."""
+        if self._own_scratch is not None:
+            shutil.rmtree(self._own_scratch, ignore_errors=True)
+            self._own_scratch = None
 
     @property
     @abstractmethod

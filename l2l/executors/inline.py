@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import os
 import random
-import shutil
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 
 import numpy as np
 
@@ -39,7 +35,6 @@ class InlineExecutor(Executor):
         super().__init__(options)
         self._pending: deque[list[Job]] = deque()
         self._landed: list[Outcome] = []
-        self._own_scratch: Path | None = None
 
     @property
     def workers(self) -> int:
@@ -49,10 +44,7 @@ class InlineExecutor(Executor):
     def start(self, task: Task) -> None:
         """Get ready to run jobs of ``task``."""
         self.close()
-        if task.scratch is None:
-            self._own_scratch = Path(tempfile.mkdtemp(prefix="l2l-"))
-            task = dataclasses.replace(task, scratch=self._own_scratch)
-        self._task = task
+        self._task = task = self.with_scratch(task)
         self._evaluator = Evaluator(task, debug=self.options.debug)
 
     def submit(self, jobs: Sequence[Job]) -> None:
@@ -97,9 +89,7 @@ class InlineExecutor(Executor):
     def close(self) -> None:
         """Forget the jobs that wait; may be called twice."""
         self._pending.clear()
-        if self._own_scratch is not None:
-            shutil.rmtree(self._own_scratch, ignore_errors=True)
-            self._own_scratch = None
+        self.remove_scratch()
 
 
 @contextlib.contextmanager

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import shutil
-import tempfile
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from l2l.evaluate import put_away
 from l2l.evaluation import Job, Outcome, Status
@@ -45,7 +41,6 @@ class LocalExecutor(Executor):
         self._pending: deque[Call] = deque()
         self._landed: list[Outcome] = []
         self._cost: float | None = None  # of one call, in s
-        self._own_scratch: Path | None = None
 
     @property
     def workers(self) -> int:
@@ -56,10 +51,7 @@ class LocalExecutor(Executor):
     def start(self, task: Task) -> None:
         """Get ready to run jobs of ``task``; workers start when there are jobs."""
         self.close()
-        if task.scratch is None:
-            self._own_scratch = Path(tempfile.mkdtemp(prefix="l2l-"))
-            task = dataclasses.replace(task, scratch=self._own_scratch)
-        self._task = task
+        self._task = task = self.with_scratch(task)
         self._cost = None
         self._crew = Crew(task, self.options, self.workers, self._land, self._give_back)
 
@@ -113,9 +105,7 @@ class LocalExecutor(Executor):
                 self._crew = None
             self._pending.clear()
             self._landed.clear()
-            if self._own_scratch is not None:
-                shutil.rmtree(self._own_scratch, ignore_errors=True)
-                self._own_scratch = None
+            self.remove_scratch()
 
     # -- what comes back ----------------------------------------------------------------------
 

@@ -85,7 +85,6 @@ class Counting(NullProgress):
         self.tally: Any = None
         self.current = 0
         self.summary: dict[str, Any] | None = None
-        self._at_start: float | None = None
 
     def start(self, generations: int | None, evaluations: int | None, done: int) -> None:
         """Say how long the run will be, and how many evaluations are there already."""
