@@ -119,6 +119,8 @@ class Evaluations:
         status: ``(n,)`` of :class:`Status`.
         observation: ``(n, k)``, NaN where the status is not ok; None if there is none.
         metrics: ``(n,)`` each.
+        gradient: ``(n, d)`` of the score by the search coordinates, NaN where there is none; None
+            if the optimizee has no ``value_and_grad``.
     """
 
     id: Ints
@@ -128,6 +130,7 @@ class Evaluations:
     status: NDArray[np.uint8]
     observation: Floats | None = None
     metrics: dict[str, Floats] = field(default_factory=dict)
+    gradient: Floats | None = None
 
     @classmethod
     def of(cls, points: Floats, fitness: Any, first_id: int = 0) -> Evaluations:

@@ -7,7 +7,7 @@ from typing import Any, ClassVar, Literal
 
 import numpy as np
 
-from l2l.errors import ConfigError
+from l2l.errors import ConfigError, L2LError
 from l2l.evaluation import Evaluations
 from l2l.options import Options
 from l2l.space import Floats, ParameterSpace
@@ -27,18 +27,24 @@ class Optimizer(ABC):
     Attributes:
         finite: Whether it ends by itself, so that a run needs no other end.
         learns_from: Whether it uses the points it asked for or the ones that were evaluated.
-        on_failure: What it does with evaluations that did not end ok: rank them ``worst``,
-            ``resample`` them, or ``drop`` them. A NaN never reaches a sort.
+        on_failure: What it does with evaluations that did not end ok: rank them ``worst`` or
+            ``drop`` them. A NaN never reaches a sort.
+        observes: Whether it learns from observations (``l2l.Result(fitness, observation=...)``).
+        uses_gradients: Whether it uses the gradient of an optimizee that has ``value_and_grad``.
         space: The parameter space; points are rows in its search coordinates.
         weights: One an objective; fitness times weights is maximised.
         rng: The one source of its randomness; part of its state.
         parameters: Its options.
+        best_point: ``(d,)`` the best point it was told of, in search coordinates, or None.
+        best_score: Its fitness times weights; -inf if there is none.
     """
 
     Parameters: ClassVar[type[OptimizerParameters]]
     finite: ClassVar[bool] = False
     learns_from: ClassVar[Literal["asked", "evaluated"]] = "evaluated"
-    on_failure: ClassVar[Literal["worst", "resample", "drop"]] = "worst"
+    on_failure: ClassVar[Literal["worst", "drop"]] = "worst"
+    observes: ClassVar[bool] = False
+    uses_gradients: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -71,6 +77,8 @@ class Optimizer(ABC):
         own = getattr(self.parameters, "seed", None)  # of classic run scripts
         self.rng = np.random.Generator(np.random.PCG64(seed if own is None else own))
         self.initial = initial
+        self.best_point: Floats | None = None
+        self.best_score = -np.inf
 
     @classmethod
     def n_initial(cls, parameters: Any) -> int:
@@ -87,8 +95,55 @@ class Optimizer(ABC):
 
     @property
     def done(self) -> str | None:
-        """Why the algorithm has nothing left to do, or None."""
+        """Why the algorithm has nothing left to do, or None.
+
+        A ``stop_criterion`` among the parameters is the score (fitness times weights) to reach.
+        """
+        enough = getattr(self.parameters, "stop_criterion", None)
+        if enough is not None and self.best_score >= enough:
+            return f"score {self.best_score:g} has reached the stop_criterion {enough:g}"
         return None
+
+    @property
+    def recommended(self) -> Floats | None:
+        """The point ``(d,)`` it would settle for now; None before anything ended ok.
+
+        The best one evaluated, or for methods with a distribution its mean, which is the better
+        answer where the fitness is noisy: the best of many noisy values is mostly luck.
+        """
+        return self.best_point
+
+    def start_from(self, points: Floats, scores: Floats) -> None:
+        """Begin with what is known already; called before the first ``ask``.
+
+        Args:
+            points: ``(n, d)`` evaluated earlier, in search coordinates and within the bounds.
+            scores: ``(n,)`` their fitness times weights; all finite.
+        """
+        best = np.argsort(-scores, kind="stable")[: max(1, self.n_initial(self.parameters))]
+        self.initial = points[best]
+
+    def scored(self, evaluations: Evaluations, expected: int | None = None) -> Floats:
+        """Return the scores ``(n,)`` of evaluations, -inf where not ok; remember the best one.
+
+        Args:
+            evaluations: As told.
+            expected: How many there must be.
+
+        Raises:
+            L2LError: If there are more or fewer.
+        """
+        if expected is not None and len(evaluations) != expected:
+            raise L2LError(
+                f"tell must follow ask, with all of its points: expected {expected} evaluations, "
+                f"got {len(evaluations)}"
+            )
+        scores = evaluations.scores(self.weights)
+        place = int(scores.argmax())
+        if scores[place] > self.best_score:
+            self.best_score = float(scores[place])
+            self.best_point = evaluations.evaluated[place].copy()
+        return scores
 
     def first_points(self, n: int) -> Floats:
         """Return ``n`` points to start from: ``initial``, and the rest drawn in the space.
@@ -110,12 +165,19 @@ class Optimizer(ABC):
         It is taken after a ``tell`` and before the next ``ask``. Later calls must not change the
         arrays in it.
         """
-        return {"rng": pack_rng(self.rng), "initial": self.initial}
+        return {
+            "rng": pack_rng(self.rng),
+            "initial": self.initial,
+            "best_point": self.best_point,
+            "best_score": self.best_score,
+        }
 
     def restore(self, state: State) -> None:
         """Go back to a state: what follows is bit-identical."""
         self.rng = unpack_rng(state["rng"])
         self.initial = state["initial"]
+        self.best_point = state["best_point"]
+        self.best_score = float(state["best_score"])
 
 
 def pack_rng(rng: np.random.Generator) -> np.ndarray[Any, np.dtype[np.uint64]]:

@@ -19,13 +19,13 @@ from l2l.classic.optimizer import classic_optimizer
 from l2l.errors import ConfigError, L2LError
 from l2l.evaluation import Evaluations
 from l2l.optimizer import Optimizer, OptimizerParameters, State
+from l2l.optimizers.bounds import reflected
 from l2l.optimizers.fame import HallOfFame
 from l2l.optimizers.variation import (
     Mask,
     PythonRandom,
     WholeColumns,
     duplicates,
-    reflected,
     tournament,
 )
 from l2l.options import option
@@ -145,12 +145,9 @@ class GeneticAlgorithm(Optimizer):
         """Make the children the next population."""
         children, self._children = self._children, None
         asked = 0 if children is None else int(children.new.sum())
-        if children is None or len(evaluations) != asked:
-            raise L2LError(
-                f"tell must follow ask, with all of its points: expected {asked} evaluations, "
-                f"got {len(evaluations)}"
-            )
-        new, scores = children.new, evaluations.scores(self.weights)
+        scores = self.scored(evaluations, expected=asked)
+        assert children is not None
+        new = children.new
         children.points[new], children.scores[new] = evaluations.evaluated, scores
         self.hall_of_fame = self.hall_of_fame.with_more(
             evaluations.evaluated, scores, evaluations.id, self.parameters.hall_of_fame

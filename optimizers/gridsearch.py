@@ -88,6 +88,7 @@ class GridSearch(Optimizer):
 
     def tell(self, evaluations: Evaluations) -> None:
         """Move on by as many points as were evaluated."""
+        self.scored(evaluations)
         self.position += len(evaluations)
 
     @property
@@ -96,11 +97,12 @@ class GridSearch(Optimizer):
         return f"all {self.total} points of the grid" if self.position >= self.total else None
 
     def state(self) -> State:
-        """Return the position, which is all that changes."""
-        return {"position": self.position}
+        """Return everything that changes; see :meth:`Optimizer.state` for when."""
+        return {**super().state(), "position": self.position}
 
     def restore(self, state: State) -> None:
-        """Go back to a state."""
+        """Go back to a state: what follows is bit-identical."""
+        super().restore(state)
         self.position = int(state["position"])
 
 

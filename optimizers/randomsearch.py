@@ -50,4 +50,5 @@ class RandomSearch(Optimizer):
         return self.first_points(self.parameters.pop_size)
 
     def tell(self, evaluations: Evaluations) -> None:
-        """Learn nothing."""
+        """Remember the best point; learn nothing else."""
+        self.scored(evaluations)

@@ -76,22 +76,6 @@ def tournament(scores: Floats, n: int, size: int) -> NDArray[np.int64]:
     return np.array([winner.place for winner in winners], dtype=np.int64)
 
 
-def reflected(points: Floats, lower: Floats, upper: Floats) -> Floats:
-    """Return points ``(n, d)`` with what lies outside the bounds mirrored at them.
-
-    Returns ``points`` itself where all lie inside. Infinite bounds are none.
-    """
-    outside = (points < lower) | (points > upper)
-    if not outside.any():
-        return points
-    inside = points.copy()
-    low = np.broadcast_to(lower, points.shape)[outside]
-    width = np.broadcast_to(upper, points.shape)[outside] - low
-    away = np.mod(points[outside] - low, 2 * width)
-    inside[outside] = np.clip(low + width - np.abs(away - width), low, low + width)
-    return inside
-
-
 def duplicates(points: Floats) -> list[int]:
     """Return the rows of ``points`` ``(n, d)`` that are equal to an earlier one."""
     seen: set[bytes] = set()

@@ -15,6 +15,7 @@ from typing import Any
 MOVED = {
     "l2l.paths": "l2l.classic.paths",
     "l2l.logging_tools": "l2l.classic.logging_tools",
+    "l2l.optimizers.crossentropy.distribution": "l2l.optimizers.distributions",
     "l2l.optimizers.optimizer": "l2l.classic.optimizer",
     "l2l.utils": "l2l.classic",
     "l2l.utils.environment": "l2l.classic.experiment",
@@ -27,7 +28,11 @@ MOVED = {
 }
 
 #: Packages of old that are single modules here; ``<package>.optimizer`` is the module itself.
-OPTIMIZERS = ("evolution", "gridsearch")
+OPTIMIZERS = (
+    "crossentropy", "evolution", "evolutionstrategies", "face", "gradientdescent", "gridsearch",
+    "kalmanfilter", "multievolution", "multigradientdescent", "naturalevolutionstrategies",
+    "paralleltempering", "simulatedannealing",
+)  # fmt: skip
 
 
 class ClassicFinder:

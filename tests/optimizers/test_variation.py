@@ -8,12 +8,12 @@ from deap import tools
 
 from l2l import Parameter, ParameterSpace
 from l2l.evaluation import Evaluations
+from l2l.optimizers.bounds import reflected
 from l2l.optimizers.evolution import GeneticAlgorithm, GeneticAlgorithmParameters
 from l2l.optimizers.variation import (
     PythonRandom,
     WholeColumns,
     duplicates,
-    reflected,
     tournament,
 )
 

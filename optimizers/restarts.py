@@ -1,0 +1,78 @@
+"""Restarts: what a search does when it has converged.
+
+IPOP: Auger & Hansen (2005), A restart CMA evolution strategy with increasing population size,
+CEC 2005. BIPOP: Hansen (2009), Benchmarking a BI-population CMA-ES on the BBOB-2009 function
+testbed, GECCO workshop.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+#: Choices of an option ``restarts``.
+KINDS = ("none", "ipop", "bipop")
+#: The population never grows beyond so many times its first size (a flat fitness would let it).
+MOST = 2**9
+
+
+class Restarts:
+    """Population size and step size of each restart.
+
+    Args:
+        kind: ``none``, ``ipop`` (each restart doubles the population) or ``bipop`` (large
+            populations as in IPOP and small ones with small steps take turns, so that both have
+            used the same number of evaluations).
+        pop_size: Of the first start.
+
+    Attributes:
+        n: Number of restarts so far.
+        pop_size: Of the current start.
+        sigma_factor: What the first step size is multiplied with, in the current start.
+    """
+
+    def __init__(self, kind: str, pop_size: int) -> None:
+        self.kind = kind
+        self.first = self.pop_size = pop_size
+        self.n = 0
+        self.sigma_factor = 1.0
+        self._large = 0  # doublings so far
+        self._small_now = False
+        self._spent = [0, 0]  # evaluations with large and small populations
+
+    def count(self, evaluations: int) -> None:
+        """Note evaluations that the current start has used."""
+        self._spent[self._small_now] += evaluations
+
+    def next(self, rng: np.random.Generator) -> bool:
+        """Go on to the next start; return False where there is none."""
+        if self.kind == "none":
+            return False
+        self.n += 1
+        self._small_now = self.kind == "bipop" and self.n > 1 and self._spent[1] < self._spent[0]
+        if self._small_now:
+            large = min(self.first * 2**self._large, self.first * MOST)
+            share = float(rng.random()) ** 2
+            self.pop_size = int(self.first * (0.5 * large / self.first) ** share)
+            self.sigma_factor = float(10.0 ** (-2.0 * rng.random()))
+        else:
+            self._large += 1
+            self.pop_size = min(self.first * 2**self._large, self.first * MOST)
+            self.sigma_factor = 1.0
+        return True
+
+    def pack(self) -> NDArray[np.float64]:
+        """Return everything that changes, ``(7,)``."""
+        return np.array(
+            [self.n, self.pop_size, self.sigma_factor, self._large, self._small_now, *self._spent],
+            np.float64,
+        )
+
+    def unpack(self, packed: Any) -> None:
+        """Go back to a state that :meth:`pack` packed."""
+        n, pop_size, factor, large, small, *spent = (float(x) for x in packed)
+        self.n, self.pop_size, self.sigma_factor = int(n), int(pop_size), factor
+        self._large, self._small_now = int(large), bool(small)
+        self._spent = [int(x) for x in spent]
