@@ -17,6 +17,7 @@ from l2l.execution import Result, execute, free_folder
 from l2l.loop import Progress, Stop
 from l2l.plan import Plan, with_changes
 from l2l.space import ParameterSpace
+from l2l.warmstart import Source
 
 
 def optimize(
@@ -30,6 +31,7 @@ def optimize(
     time: float | None = None,
     weights: tuple[float, ...] = (1.0,),
     run: str | PathLike[str] | None = None,
+    start_from: Source | None = None,
     seed: int = 1,
     workers: int | None = None,
     executor: Any = "local",
@@ -51,6 +53,8 @@ def optimize(
         time: Stop after so many seconds.
         weights: One an objective; fitness times weights is maximised.
         run: Folder of the run; ``results/<name>`` with the next free number if None.
+        start_from: What is known already: the folder of an earlier run, of which the evaluations
+            are learnt from, or a list of individuals, which are evaluated first.
         seed: Of all randomness of the run.
         workers: Number of workers; all cores if None.
         executor: Its name, or ``{"name": ..., option: ...}``.
@@ -71,7 +75,10 @@ def optimize(
     if workers is not None:
         executor = {**executor, "workers": workers}
     stop = Stop(generations=generations, evaluations=evaluations, target=target, time=time)
-    plan = Plan.of(optimizee, optimizer, executor, stop, space=space, weights=weights, seed=seed)
+    plan = Plan.of(
+        optimizee, optimizer, executor, stop,
+        space=space, weights=weights, seed=seed, start=start_from,
+    )  # fmt: skip
     path = Path(run) if run else free_folder(Path("results") / _name(plan))
     with telling_interruptions():
         return execute(

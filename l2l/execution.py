@@ -15,12 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from l2l.errors import ConfigError, Interrupted, RunExists, RunLocked, StoreError
+from l2l.evaluation import seeded_globals
 from l2l.executors.base import Task
 from l2l.interrupt import StopRequest
 from l2l.loop import OuterLoop, Progress
 from l2l.optimizer import Optimizer
 from l2l.origin import begun, check_same, resuming
 from l2l.plan import Plan, executor_of, with_changes
+from l2l.space import Individual
 from l2l.trajectory import Entry, Trajectory
 
 if TYPE_CHECKING:
@@ -40,11 +42,15 @@ class Result:
         path: Folder of the run.
         reason: Why it ended.
         history: Everything that happened.
+        recommended: The individual that the optimizer would settle for: the mean of its
+            distribution if it has one, else the best one. Where the fitness is noisy the mean is
+            the better answer, for the best of many noisy values is mostly luck.
     """
 
     path: Path
     reason: str
     history: Trajectory
+    recommended: Individual | None = None
 
     @property
     def best(self) -> Entry:
@@ -74,14 +80,29 @@ def execute(
     with StopRequest(time_budget=plan.stop.time) as request:
         watcher = _watcher(progress, path)
         task, optimizer = plan.task(folder), plan.make_optimizer()
-        store = _open(plan, folder, resume or resuming(), overwrite, force)
+        going_on = resume or resuming()
+        if not (going_on and _is_there(folder)):
+            _ = plan.known  # an error in it comes before anything is made
+        store = _open(plan, folder, going_on, overwrite, force)
         run = functools.partial(_run, plan, task, optimizer, store, request, watcher)
         reason = _watched(run, store, request, watcher)
     if request.signal is not None:
         raise Interrupted(
             f"{reason}; everything is written. Go on with {_how_to_go_on(plan, path)}"
         )
-    return Result(path, reason, Trajectory(folder))
+    return Result(path, reason, Trajectory(folder), _recommended(plan, optimizer))
+
+
+def _recommended(plan: Plan, optimizer: Optimizer) -> Individual | None:
+    """Return the individual that an optimizer would settle for, inside all bounds."""
+    point, space = optimizer.recommended, plan.space
+    if point is None:
+        return None
+    values = space.repair(space.from_search(point[None]))
+    if plan.bounding is not None:
+        with seeded_globals(plan.seed):  # it may draw
+            values = space.confined(values, plan.bounding)
+    return space.unflatten(values[0])
 
 
 def _how_to_go_on(plan: Plan, path: Path) -> str:
@@ -139,6 +160,7 @@ def _run(
             request=request,
             seed=plan.seed,
             progress=watcher,
+            warm=plan.warm,
         )
         return loop.run()
 
@@ -149,7 +171,7 @@ def _open(plan: Plan, path: Path, resume: bool, overwrite: bool, force: bool) ->
 
     config = {"name": path.name, "run": str(path), **plan.config()}
     config["source"]["folders"] = list(chosen)
-    there = path.exists() and not (path.is_dir() and not any(path.iterdir()))
+    there = _is_there(path)
     if there and overwrite and not resume:
         set_aside(path, force)
     elif there and resume:
@@ -170,6 +192,11 @@ def _open(plan: Plan, path: Path, resume: bool, overwrite: bool, force: bool) ->
     store = Store.create(path, config)
     store.note({"event": "started", "time": time.time()})
     return store
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is more than an empty folder."""
+    return path.exists() and not (path.is_dir() and not any(path.iterdir()))
 
 
 def set_aside(path: Path, force: bool = False) -> None:

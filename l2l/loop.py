@@ -117,6 +117,7 @@ class OuterLoop:
         request: StopRequest,
         seed: int,
         progress: Progress,
+        warm: Callable[[Optimizer], None],
     ) -> None:
         self.optimizer = optimizer
         self.space = optimizer.space
@@ -127,6 +128,7 @@ class OuterLoop:
         self.seed = seed
         self.progress = progress
         self.request = request
+        self.warm = warm
 
     def run(self) -> str:
         """Run until a criterion holds; return which.
@@ -158,9 +160,13 @@ class OuterLoop:
     # -- where it stands ----------------------------------------------------------------------
 
     def _restore(self) -> tuple[int, int]:
-        """Put the optimizer back to its last snapshot; return generation and first id."""
+        """Put the optimizer back to its last snapshot; return generation and first id.
+
+        A new optimizer is told what is known; afterwards that is in its state.
+        """
         snapshot = self.store.last_snapshot()
         if snapshot is None:
+            self.warm(self.optimizer)
             self.store.snapshot(self.optimizer.state(), 0, 0, force=True)
             return 0, 0
         self.optimizer.restore(snapshot.state)

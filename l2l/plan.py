@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import sys
 from collections.abc import Callable, Mapping
@@ -23,6 +24,7 @@ from l2l.origin import source_of
 from l2l.plain import as_plain
 from l2l.references import PREFIX, anywhere
 from l2l.space import Floats, ParameterSpace
+from l2l.warmstart import Known, Source, known, plain_source
 
 
 @dataclass
@@ -44,6 +46,7 @@ class Plan:
         bounding: Puts an individual inside its bounds, or None.
         constants: Attributes of ``traj`` inside ``simulate``.
         source: What the run was begun with: command, script and hashes.
+        start: Known points to begin with: the folder of an earlier run, or individuals.
     """
 
     optimizee: Any
@@ -60,9 +63,11 @@ class Plan:
     bounding: Bounding | None = None
     constants: dict[str, Any] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
+    start: Source | None = None
 
     def __post_init__(self) -> None:
         self.weights, self.seed = _weights(self.weights), _seed(self.seed)
+        self.start = plain_source(self.start)
         if taken := sorted(RESERVED.intersection(self.space.names)):
             raise ConfigError(
                 f"parameters can't be named {', '.join(taken)}: an individual has that for itself "
@@ -83,6 +88,7 @@ class Plan:
             weights=tuple(config.get("weights", (1.0,))),
             seed=config.get("seed", 1),
             reference=(registry.reference("optimizees", name), kwargs),
+            start=config.get("from"),
         )
 
     @classmethod
@@ -97,6 +103,7 @@ class Plan:
         weights: tuple[float, ...] = (1.0,),
         seed: int = 1,
         reference: tuple[str, dict[str, Any]] | None = None,
+        start: Source | None = None,
     ) -> Plan:
         """Return a plan of live objects, names, or dicts with a ``name`` and options."""
         if reference is None and space is None:
@@ -105,7 +112,7 @@ class Plan:
         optimizer_class, parameters = _optimizer(optimizer)
         executor_class, options = executor_of(executor)
         stop = with_an_end(stop, optimizer_class, parameters)
-        known = anywhere(registry.name_of("optimizers", optimizer_class)) and anywhere(
+        portable = anywhere(registry.name_of("optimizers", optimizer_class)) and anywhere(
             registry.name_of("executors", executor_class)
         )
         return cls(
@@ -121,7 +128,8 @@ class Plan:
             seed=seed,
             create=optimizee.create_individual if draws_its_own(optimizee) else None,
             bounding=getattr(optimizee, "bounding_func", None),
-            source=source_of(optimizee, by_value=reference is None or not known),
+            source=source_of(optimizee, by_value=reference is None or not portable),
+            start=start,
         )
 
     def config(self) -> dict[str, Any]:
@@ -140,6 +148,7 @@ class Plan:
             },
             "stop": self.stop._asdict(),
             "space": self.space.describe(),
+            "from": self.start,
             "source": self.source,
         }
         return dict(as_plain(config))
@@ -191,6 +200,16 @@ class Plan:
             seed=self.seed,
             initial=self._first_points(),
         )
+
+    @functools.cached_property
+    def known(self) -> Known | None:
+        """What is known before the first evaluation; read when it is first asked for."""
+        return None if self.start is None else known(self.start, self.space, self.weights)
+
+    def warm(self, optimizer: Optimizer) -> None:
+        """Tell a new optimizer what is known."""
+        if self.known is not None:
+            self.known.tell(optimizer)
 
     def _first_points(self) -> Floats | None:
         """Return the first points ``(n, d)`` that the optimizee draws, in search coordinates."""

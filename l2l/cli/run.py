@@ -17,6 +17,7 @@ The configuration is checked whole before anything starts. It looks like this:
   optimizer: {name: genetic_algorithm, pop_size: 32}
   executor:  {name: local, workers: 2, timeout: 10m, memory_limit: 4GiB, retries: 0}
   stop: {generations: 10}             # or evaluations, target, time
+  from: results/coarse                # begin with what an earlier run has learnt
 
 A name comes from `l2l list`, or is package.module:Class or path/to/file.py:Class (the path starts
 from the folder of the configuration). Times are in s or like 2h30m or 00:30:00, sizes in bytes or
@@ -31,6 +32,7 @@ examples:
   l2l run config.yaml --set optimizer.pop_size=98 --set executor.timeout=1h --workers 8
   l2l run config.yaml --executor inline --evaluations 1    # to debug one evaluation
   l2l run config.yaml --run results/second --seed 2
+  l2l run config.yaml --run results/fine --from results/coarse --set optimizer=cma_es
 """
 
 
@@ -46,6 +48,12 @@ def add_to(commands: Commands) -> None:
         help="a value in place of the file's; may be given often",
     )
     parser.add_argument("--seed", type=int, metavar="N", help="of all randomness of the run")
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="RUN",
+        help="begin with the evaluations of an earlier run that has the same parameters",
+    )
     add_settings(parser)
     group = parser.add_argument_group("its folder")
     group.add_argument("--run", metavar="DIR", help="folder of the run")
@@ -93,6 +101,8 @@ def _config(args: argparse.Namespace) -> dict[str, Any]:
     changes = [Override(keys, value, label) for keys, (value, label) in settings(args).items()]
     if args.seed is not None:
         changes.append(Override(("seed",), args.seed, f"--seed {args.seed}"))
+    if args.start is not None:
+        changes.append(Override(("from",), args.start, f"--from {args.start}"))
     if args.run is not None:
         changes.append(Override(("run",), args.run, f"--run {args.run}"))
     return config.load(args.config, [*args.set, *changes])

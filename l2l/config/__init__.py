@@ -30,7 +30,7 @@ CLASSES: dict[str, Kind] = {
 RECORDED = ("schema", "source", "space")
 
 #: Names that a configuration may give at the top.
-NAMES = ("name", "run", "seed", "weights", *CLASSES, "stop")
+NAMES = ("name", "run", "seed", "weights", *CLASSES, "stop", "from")
 
 
 class Basics(Options):
@@ -49,8 +49,8 @@ def load(path: str | PathLike[str], overrides: Sequence[str | Override] = ()) ->
         overrides: ``section.name=value`` each, in place of what the file says.
 
     Returns:
-        ``name``, ``run``, ``seed``, ``weights``, ``optimizee``, ``optimizer``, ``executor`` and
-        ``stop``, with all defaults filled in.
+        ``name``, ``run``, ``seed``, ``weights``, ``optimizee``, ``optimizer``, ``executor``,
+        ``stop`` and ``from``, with all defaults filled in.
 
     Raises:
         ConfigError: With all errors that were found.
@@ -74,6 +74,7 @@ def load(path: str | PathLike[str], overrides: Sequence[str | Override] = ()) ->
         resolved[section] = _class_section(document, section)
     resolved["stop"] = check_options(document, ("stop",), Stop, _mapping(document, "stop"))
     _check_ends(document, resolved)
+    resolved["from"] = _start(document)
     document.raise_problems()
     return resolved
 
@@ -128,6 +129,18 @@ def _weights(document: Document) -> list[float]:
         )
         return [1.0]
     return [float(w) for w in numbers]
+
+
+def _start(document: Document) -> Any:
+    """Return what the run begins with: the folder of an earlier run, individuals, or None."""
+    start = document.data.get("from")
+    individuals = isinstance(start, list) and all(isinstance(entry, dict) for entry in start)
+    if start is not None and not (isinstance(start, str) or (individuals and start)):
+        document.problem(
+            ("from",),
+            f"from takes the folder of an earlier run, or a list of individuals, got {start!r}",
+        )
+    return start
 
 
 def _mapping(document: Document, section: str) -> dict[str, Any]:
