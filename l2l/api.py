@@ -29,6 +29,7 @@ def optimize(
     evaluations: int | None = None,
     target: float | None = None,
     time: float | None = None,
+    patience: int | None = None,
     weights: tuple[float, ...] = (1.0,),
     run: str | PathLike[str] | None = None,
     start_from: Source | None = None,
@@ -51,6 +52,7 @@ def optimize(
         evaluations: Stop after so many evaluations.
         target: Stop when the best fitness has reached it.
         time: Stop after so many seconds.
+        patience: Stop when so many generations have brought no better fitness.
         weights: One an objective; fitness times weights is maximised.
         run: Folder of the run; ``results/<name>`` with the next free number if None.
         start_from: What is known already: the folder of an earlier run, of which the evaluations
@@ -74,7 +76,10 @@ def optimize(
         executor = {"name": executor}
     if workers is not None:
         executor = {**executor, "workers": workers}
-    stop = Stop(generations=generations, evaluations=evaluations, target=target, time=time)
+    stop = Stop(
+        generations=generations, evaluations=evaluations, target=target, time=time,
+        patience=patience,
+    )  # fmt: skip
     plan = Plan.of(
         optimizee, optimizer, executor, stop,
         space=space, weights=weights, seed=seed, start=start_from,

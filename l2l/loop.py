@@ -58,6 +58,7 @@ class Stop(Options):
     evaluations: int | None = option(None, "number of evaluations", low=0)
     target: float | None = option(None, "fitness (one objective) or weighted sum to reach")
     time: float | None = option(None, "time of this start of the run", above=0, unit="s")
+    patience: int | None = option(None, "generations without a better best fitness", low=1)
 
 
 class Progress(Protocol):
@@ -181,6 +182,8 @@ class OuterLoop:
             return f"target fitness {stop.target:g}"
         if (done := self.optimizer.done) is not None:
             return done
+        if self._out_of_patience(generation, told):
+            return f"no better fitness in {counted(stop.patience or 0, 'generation')}"
         return self._budget_spent() or self.request.reason
 
     def _budget_spent(self) -> str | None:
@@ -202,6 +205,16 @@ class OuterLoop:
         if len(weights) == 1:
             return bool(np.sign(weights[0]) * (best.fitness[0] - target) >= 0)
         return bool(best.score >= target)
+
+    def _out_of_patience(self, generation: int, told: int) -> bool:
+        """Whether so many generations have brought nothing better.
+
+        A best that is recorded and not yet told lies ahead of a run that is being replayed.
+        """
+        best, patience = self.store.tally.best, self.stop.patience
+        if patience is None or best is None or best.id >= told:
+            return False
+        return generation - 1 - best.generation >= patience
 
     # -- ask ----------------------------------------------------------------------------------
 
@@ -336,11 +349,21 @@ class OuterLoop:
             status=records["status"],
             observation=records.get("observation"),
             metrics=metrics,
+            gradient=self._gradient(generation, records),
         )
         if generation.number == 0 and not evaluations.ok.any():
             self._give_up()
         self.optimizer.tell(evaluations)
         self.progress.generation(self._summary(generation.number, evaluations))
+
+    def _gradient(self, generation: Generation, records: Block) -> Floats | None:
+        """Return the gradients ``(n, d)`` of the scores by the search coordinates, if there are."""
+        if "gradient" not in records:
+            return None
+        weights = np.asarray(self.optimizer.weights)
+        each = records["gradient"].reshape(len(generation.ids), len(weights), -1)
+        by_value: Floats = np.einsum("nmd,m->nd", each, weights)
+        return by_value * self.space.slope(generation.values)
 
     def _give_up(self) -> None:
         first = self.store.first_failure

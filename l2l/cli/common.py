@@ -19,6 +19,7 @@ SETTINGS = {
     "evaluations": ("stop", "evaluations"),
     "target": ("stop", "target"),
     "time": ("stop", "time"),
+    "patience": ("stop", "patience"),
     "executor": ("executor", "name"),
     "workers": ("executor", "workers"),
 }
@@ -52,6 +53,9 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     group.add_argument("--target", type=float, metavar="F", help="when the best fitness reaches F")
     group.add_argument(
         "--time", type=duration, metavar="T", help="after T of this start: s, 2h30m or HH:MM:SS"
+    )
+    group.add_argument(
+        "--patience", type=int, metavar="N", help="when N generations have brought nothing better"
     )
     group = parser.add_argument_group("where it runs")
     group.add_argument("--workers", type=int, metavar="N", help="evaluations at the same time")

@@ -16,7 +16,7 @@ The configuration is checked whole before anything starts. It looks like this:
   optimizee: {name: mountain_car, episodes: 1}
   optimizer: {name: genetic_algorithm, pop_size: 32}
   executor:  {name: local, workers: 2, timeout: 10m, memory_limit: 4GiB, retries: 0}
-  stop: {generations: 10}             # or evaluations, target, time
+  stop: {generations: 10}             # or evaluations, target, time, patience
   from: results/coarse                # begin with what an earlier run has learnt
 
 A name comes from `l2l list`, or is package.module:Class or path/to/file.py:Class (the path starts

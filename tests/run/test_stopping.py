@@ -48,6 +48,23 @@ def test_after_a_time_budget(tmp_path):
     assert len(result.history) > 0
 
 
+def test_when_nothing_better_has_come_for_some_generations(tmp_path):
+    flat = {"space": {"x": (0.0, 1.0)}, "executor": "inline", "progress": False}
+    result = l2l.optimize(lambda p: 0.0, GA, patience=3, run=tmp_path / "flat", **flat)
+    assert result.reason == "no better fitness in 3 generations"
+    assert result.history.generation.max() == 3  # the best came in generation 0
+
+
+def test_patience_counts_from_the_best_and_survives_a_break(tmp_path):
+    whole = run(tmp_path / "whole", patience=2, generations=300)
+    assert whole.reason == "no better fitness in 2 generations"
+    assert whole.history.generation.max() == whole.best.generation + 2
+    run(tmp_path / "parts", patience=2, evaluations=8)
+    parts = run(tmp_path / "parts", patience=2, generations=300, resume=True)
+    assert parts.reason == whole.reason
+    assert parts.history.digest() == whole.history.digest()
+
+
 def test_when_the_optimizer_is_done(tmp_path):
     result = l2l.optimize(
         lambda p: p.x + p.y,
