@@ -16,10 +16,10 @@ from typing import Any
 import numpy as np
 
 from l2l.copies import columns, construct, copier, unflattener
-from l2l.evaluation import Job, Outcome, Status
+from l2l.evaluation import Floats, Job, Outcome, Status
 from l2l.executors.base import Task
 from l2l.optimizee import Individual, Trial
-from l2l.returned import outcome_of, outcomes_of
+from l2l.returned import outcome_of, outcome_with_gradient, outcomes_of
 
 log = logging.getLogger("l2l")
 
@@ -88,8 +88,12 @@ class Evaluator:
                 seed=job.seed,
                 scratch=lambda: self._scratch(job, folder),
             )
-            came = optimizee.simulate(Trial(individual, self.task.constants))
-            outcome = outcome_of(job, came, self.task.objectives)
+            trial = Trial(individual, self.task.constants)
+            if self.task.gradients:
+                came = optimizee.value_and_grad(trial)
+                outcome = outcome_with_gradient(job, came, self.task.objectives, self.task.space)
+            else:
+                outcome = outcome_of(job, optimizee.simulate(trial), self.task.objectives)
         except (Exception, SystemExit) as error:
             if self.debug:
                 raise
@@ -129,8 +133,32 @@ class Evaluator:
         values = np.stack([job.values for job in jobs])
         seeds = np.array([job.seed for job in jobs], dtype=np.uint32)
         optimizee = self._optimizee(jobs[0].seed)
+        if self.task.inner is not None:
+            return self._inner(optimizee, jobs, values, self.task.inner)
         came = optimizee.simulate_batch(columns(self.task.space, values), seeds)
         return outcomes_of(jobs, came, self.task.objectives)
+
+    def _inner(
+        self, optimizee: Any, jobs: Sequence[Job], values: Floats, inner: int
+    ) -> list[Outcome]:
+        """Evaluate jobs in one call of a ``simulate`` that always takes ``inner`` parameter sets.
+
+        Where there are fewer, as after an interruption, the last one fills the places left.
+        """
+        first, folder = jobs[0], list[Path]()
+        filled = values[np.minimum(np.arange(inner), len(jobs) - 1)]
+        individual = Individual(
+            columns(self.task.space, filled),
+            generation=first.generation,
+            ind_idx=first.index // inner,
+            seed=first.seed,
+            scratch=lambda: self._scratch(first, folder),
+        )
+        came = optimizee.simulate(Trial(individual, self.task.constants))
+        outcomes = outcomes_of(jobs, came, self.task.objectives, inner)
+        if folder and all(outcome.status is Status.OK for outcome in outcomes):
+            shutil.rmtree(folder[0], ignore_errors=True)
+        return outcomes
 
 
 def failure(job: Job, error: BaseException) -> Outcome:

@@ -65,6 +65,8 @@ class Outcome:
         message: One line that says what went wrong.
         traceback: Of the exception, if there was one.
         output: The end of what it printed (at most 64 KiB), kept where it did not end ok.
+        gradient: Of each objective by each value, ``(m * d,)``, NaN where none was given; None if
+            it was not asked for.
     """
 
     job: Job
@@ -78,6 +80,7 @@ class Outcome:
     message: str = ""
     traceback: str = ""
     output: str = ""
+    gradient: Floats | None = None
 
 
 @dataclass(slots=True)
@@ -162,7 +165,11 @@ class Evaluations:
 
     def scores(self, weights: tuple[float, ...]) -> Floats:
         """Return ``(n,)`` what is maximised: fitness times weights; -inf where not ok."""
-        return np.where(self.ok, np.nan_to_num(self.fitness) @ np.asarray(weights), -np.inf)
+        if len(weights) == 1:  # a matrix product costs more than the rest of a cheap method
+            weighted = self.fitness[:, 0] * weights[0]
+        else:
+            weighted = self.fitness @ np.asarray(weights)  # NaN where not ok
+        return np.where(self.ok, weighted, -np.inf)
 
 
 def seeds(run_seed: int, ids: Any, draw: int = 0) -> NDArray[np.uint32]:

@@ -133,7 +133,7 @@ class Optimizee:
 
     A subclass has at least ``simulate`` and either ``space`` (preferred: with bounds, every
     optimizer scales by itself) or ``create_individual``. It may have ``bounding_func(individual)``,
-    ``simulate_batch(params, seeds)`` and ``setup()``.
+    ``simulate_batch(params, seeds)``, ``value_and_grad(traj)`` and ``setup()``.
 
     Attributes:
         space: The parameters, a :class:`ParameterSpace` or what makes one; None where an example
@@ -141,6 +141,9 @@ class Optimizee:
         reusable: Keep one warm instance in each worker, with ``setup()`` called once, instead of
             giving each evaluation a fresh copy.
         group_by: Parameters that must be equal within one call of ``simulate_batch``.
+        n_inner_params: How many parameter sets one call of ``simulate`` takes; None for one. Then
+            ``traj.individual.tau`` is an array with an entry a set, and ``simulate`` returns a
+            fitness for each.
         parameters: As given to the constructor.
     """
 
@@ -148,6 +151,7 @@ class Optimizee:
     space: ParameterSpace | Mapping[str, Any] | Sequence[Parameter] | None = None
     reusable: bool = False
     group_by: Sequence[str] = ()
+    n_inner_params: int | None = None
 
     def __init__(self, traj: Any = None, parameters: Any = None) -> None:
         if parameters is None and self.Parameters is not None:
@@ -198,6 +202,11 @@ class FunctionOptimizee(Optimizee):
 def is_batched(optimizee: Any) -> bool:
     """Whether an optimizee evaluates many individuals in one call."""
     return callable(getattr(optimizee, "simulate_batch", None))
+
+
+def has_gradients(optimizee: Any) -> bool:
+    """Whether an optimizee gives the gradient of its fitness."""
+    return callable(getattr(optimizee, "value_and_grad", None))
 
 
 def space_of(optimizee: Any) -> ParameterSpace:

@@ -35,6 +35,8 @@ class Optimizer(ABC):
         weights: One an objective; fitness times weights is maximised.
         rng: The one source of its randomness; part of its state.
         parameters: Its options.
+        gradients: Whether the optimizee is known to give gradients; the run says so before the
+            first ``ask``.
         best_point: ``(d,)`` the best point it was told of, in search coordinates, or None.
         best_score: Its fitness times weights; -inf if there is none.
     """
@@ -77,6 +79,7 @@ class Optimizer(ABC):
         own = getattr(self.parameters, "seed", None)  # of classic run scripts
         self.rng = np.random.Generator(np.random.PCG64(seed if own is None else own))
         self.initial = initial
+        self.gradients = False
         self.best_point: Floats | None = None
         self.best_score = -np.inf
 

@@ -18,7 +18,14 @@ from l2l.errors import ConfigError
 from l2l.evaluation import seeded_globals
 from l2l.executors.base import Executor, ExecutorOptions, Task
 from l2l.loop import Bounding, Stop
-from l2l.optimizee import RESERVED, FunctionOptimizee, draws_its_own, is_batched, space_of
+from l2l.optimizee import (
+    RESERVED,
+    FunctionOptimizee,
+    draws_its_own,
+    has_gradients,
+    is_batched,
+    space_of,
+)
 from l2l.optimizer import Optimizer, OptimizerParameters
 from l2l.origin import source_of
 from l2l.plain import as_plain
@@ -47,6 +54,7 @@ class Plan:
         constants: Attributes of ``traj`` inside ``simulate``.
         source: What the run was begun with: command, script and hashes.
         start: Known points to begin with: the folder of an earlier run, or individuals.
+        inner: How many parameter sets one call of ``simulate`` takes, or None: one.
     """
 
     optimizee: Any
@@ -64,9 +72,12 @@ class Plan:
     constants: dict[str, Any] = field(default_factory=dict)
     source: dict[str, Any] = field(default_factory=dict)
     start: Source | None = None
+    inner: int | None = None
 
     def __post_init__(self) -> None:
         self.weights, self.seed = _weights(self.weights), _seed(self.seed)
+        if self.inner is None:
+            self.inner = _inner(self.optimizee)
         self.start = plain_source(self.start)
         if taken := sorted(RESERVED.intersection(self.space.names)):
             raise ConfigError(
@@ -166,7 +177,7 @@ class Plan:
 
     def task(self, folder: Path) -> Task:
         """Return what workers need to know, for a run in ``folder``."""
-        batched = is_batched(self.optimizee)
+        batched = self.inner is not None or (is_batched(self.optimizee) and not self.gradients)
         columns = [
             place
             for name in (getattr(self.optimizee, "group_by", ()) if batched else ())
@@ -182,10 +193,24 @@ class Plan:
             batched=batched,
             group_by=columns,
             max_batch=limit(self.options.memory_bytes) if batched else None,
-            constants=self.constants,
+            inner=self.inner,
+            constants=self._constants(),
             scratch=folder / "scratch",
             keep=folder / "artifacts",
+            gradients=self.gradients,
         )
+
+    @property
+    def gradients(self) -> bool:
+        """Whether ``value_and_grad`` runs in place of ``simulate``."""
+        wanted = self.optimizer.uses_gradients and self.inner is None
+        return wanted and has_gradients(self.optimizee)
+
+    def _constants(self) -> dict[str, Any]:
+        """Return the attributes of ``traj``, with the size of a multi-individual if that is set."""
+        if self.inner is None:
+            return self.constants
+        return {**self.constants, "n_inner_params": self.inner, "inner_params": self.inner}
 
     def make_optimizer(self) -> Optimizer:
         """Return the optimizer, with the first points that the optimizee draws.
@@ -193,13 +218,15 @@ class Plan:
         They are drawn for a resume too, so that an optimizee with random numbers of its own is in
         the same state then, for the next run of its script.
         """
-        return self.optimizer(
+        optimizer = self.optimizer(
             self.space,
             self.parameters,
             weights=self.weights,
             seed=self.seed,
             initial=self._first_points(),
         )
+        optimizer.gradients = self.gradients
+        return optimizer
 
     @functools.cached_property
     def known(self) -> Known | None:
@@ -237,8 +264,8 @@ def with_an_end(stop: Stop, optimizer: type[Optimizer], parameters: Any) -> Stop
     n_iteration = getattr(parameters, "n_iteration", None)
     if n_iteration is None and not optimizer.finite:
         raise ConfigError(
-            "say when to stop: give generations, evaluations, target or time, or n_iteration in "
-            "the optimizer's parameters"
+            "say when to stop: give generations, evaluations, target, time or patience, or "
+            "n_iteration in the optimizer's parameters"
         )
     return stop._replace(generations=n_iteration)
 
@@ -330,6 +357,14 @@ def executor_of(spec: Any) -> tuple[type[Executor], ExecutorOptions]:
     name, kwargs = _split(spec)
     found: type[Executor] = registry.load("executors", name)
     return found, found.Options(**kwargs)
+
+
+def _inner(optimizee: Any) -> int | None:
+    """Return how many parameter sets one call of ``simulate`` takes; None for one."""
+    n = getattr(optimizee, "n_inner_params", None)
+    if n is None or (isinstance(n, (int, np.integer)) and not isinstance(n, bool) and n > 0):
+        return n if n is None else int(n)
+    raise ConfigError(f"n_inner_params must be a whole number of at least 1, got {n!r}")
 
 
 def _seed(seed: Any) -> int:

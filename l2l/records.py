@@ -44,7 +44,8 @@ def block_of(outcomes: Sequence[Outcome], asked: Floats, objectives: int) -> Blo
         "duration": np.array([o.duration for o in outcomes], np.float64),
         "worker": np.array([o.worker for o in outcomes], np.int32),
     }
-    _add_observation(block, outcomes)
+    _add_rows(block, "observation", [o.observation for o in outcomes])
+    _add_rows(block, "gradient", [o.gradient for o in outcomes])
     for name in sorted({name for o in outcomes for name in o.metrics}):
         values = [o.metrics.get(name, np.nan) for o in outcomes]
         block[f"metrics/{name}"] = np.array(values, np.float64)
@@ -52,15 +53,16 @@ def block_of(outcomes: Sequence[Outcome], asked: Floats, objectives: int) -> Blo
     return block
 
 
-def _add_observation(block: Block, outcomes: Sequence[Outcome]) -> None:
-    widths = {len(o.observation) for o in outcomes if o.observation is not None}
+def _add_rows(block: Block, name: str, parts: Sequence[Floats | None]) -> None:
+    """Add a wide column, NaN where a part is missing or shorter; none if there is no part."""
+    widths = {len(part) for part in parts if part is not None}
     if not widths:
         return
-    rows = np.full((len(outcomes), max(widths)), np.nan)
-    for row, outcome in zip(rows, outcomes, strict=True):
-        if outcome.observation is not None:
-            row[: len(outcome.observation)] = outcome.observation
-    block["observation"] = rows
+    rows = np.full((len(parts), max(widths)), np.nan)
+    for row, part in zip(rows, parts, strict=True):
+        if part is not None:
+            row[: len(part)] = part
+    block[name] = rows
 
 
 def _add_repairs(block: Block, asked: Floats) -> None:

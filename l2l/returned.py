@@ -1,4 +1,4 @@
-"""What ``simulate`` and ``simulate_batch`` return, as outcomes."""
+"""What ``simulate``, ``value_and_grad`` and ``simulate_batch`` return, as outcomes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from l2l.errors import nearest
 from l2l.evaluation import Floats, Job, Outcome, Status
 from l2l.optimizee import BatchResult, Result
+from l2l.space import Parameter, ParameterSpace
 
 
 class Invalid(Exception):
@@ -31,14 +33,37 @@ def outcome_of(job: Job, came: Any, objectives: int) -> Outcome:
         return Outcome(job, Status.INVALID, message=str(error))
 
 
-def outcomes_of(jobs: Sequence[Job], came: Any, objectives: int) -> list[Outcome]:
-    """Return the outcomes of jobs whose ``simulate_batch`` returned ``came``."""
+def outcome_with_gradient(job: Job, came: Any, objectives: int, space: ParameterSpace) -> Outcome:
+    """Return the outcome of a job whose ``value_and_grad`` returned ``came``: OK or INVALID."""
+    if not (isinstance(came, tuple) and len(came) == 2 and isinstance(came[1], Mapping)):
+        text = f"value_and_grad: expected (fitness, {{name: gradient}}), got {_short(came)}"
+        return Outcome(job, Status.INVALID, message=text)
+    outcome = outcome_of(job, came[0], objectives)
+    if outcome.status is Status.OK:
+        try:
+            outcome.gradient = _gradient(came[1], objectives, space)
+        except Invalid as error:
+            return Outcome(job, Status.INVALID, message=str(error))
+    return outcome
+
+
+def outcomes_of(
+    jobs: Sequence[Job], came: Any, objectives: int, inner: int | None = None
+) -> list[Outcome]:
+    """Return the outcomes of jobs whose ``simulate_batch`` returned ``came``.
+
+    Args:
+        jobs: The jobs of the call.
+        came: What the call returned.
+        objectives: Number of fitness values of each.
+        inner: Number of lanes where it is not that of the jobs; the further ones fill places.
+    """
     try:
-        lanes = _lanes(came, len(jobs), objectives)
+        lanes = _lanes(came, inner or len(jobs), objectives)[: len(jobs)]
     except (Invalid, TypeError, ValueError) as error:
         return [Outcome(job, Status.INVALID, message=str(error)) for job in jobs]
     return [
-        Outcome(job, Status.FAILED, message="simulate_batch: not ok")
+        Outcome(job, Status.FAILED, message="the simulation says that this one is not ok")
         if result is None
         else outcome_of(job, result, objectives)
         for job, result in zip(jobs, lanes, strict=True)
@@ -51,7 +76,7 @@ def _lanes(came: Any, n: int, m: int) -> list[Result | None]:
         came = BatchResult(**came) if isinstance(came, Mapping) else BatchResult(came)
     fitness = np.asarray(came.fitness, dtype=np.float64)
     if fitness.shape != (n, m) and (m != 1 or fitness.shape != (n,)):
-        raise Invalid(f"simulate_batch: expected fitness ({n}, {m}), got {fitness.shape}")
+        raise Invalid(f"expected fitness ({n}, {m}) of {n} parameter sets, got {fitness.shape}")
     fitness = fitness.reshape(n, m)
     ok = np.ones(n, bool) if came.ok is None else _column("ok", came.ok, n).astype(bool)
     metrics = {k: _column(k, v, n).astype(np.float64) for k, v in came.metrics.items()}
@@ -67,7 +92,7 @@ def _lanes(came: Any, n: int, m: int) -> list[Result | None]:
 def _column(name: str, values: Any, n: int) -> Any:
     array = np.asarray(values)
     if array.ndim == 0 or len(array) != n:
-        raise Invalid(f"simulate_batch: expected {name} of length {n}, got shape {array.shape}")
+        raise Invalid(f"expected {name} of length {n}, one a parameter set, got {array.shape}")
     return array
 
 
@@ -97,6 +122,40 @@ def _observation(result: Result) -> Floats | None:
     if not np.isfinite(flat).all():
         raise Invalid(f"expected finite numbers as observation, got {_short(result.observation)}")
     return flat
+
+
+def _gradient(came: Mapping[str, Any], m: int, space: ParameterSpace) -> Floats:
+    """Return a gradient as ``(m * d,)``, NaN where there is none, or raise :class:`Invalid`."""
+    for name in came:
+        if name not in space.names:
+            hint = nearest(str(name), space.names)
+            raise Invalid(f"value_and_grad: there is no parameter {name!r}; {hint}")
+    rows = np.full((m, space.size), np.nan)
+    for p in space.parameters:
+        if came.get(p.name) is not None:
+            rows[:, space.slice(p.name)] = _slope(p, came[p.name], m)
+        elif p.kind == "float":
+            raise Invalid(f"value_and_grad: expected a gradient by {p.name!r}, got none")
+    return rows.ravel()
+
+
+def _slope(p: Parameter, came: Any, m: int) -> Floats:
+    """Return the gradient by one parameter as ``(m, size)``, or raise :class:`Invalid`."""
+    shape = p.shape if m == 1 else (m, *p.shape)
+    try:
+        array = np.asarray(came, dtype=np.float64)
+    except (TypeError, ValueError):
+        array = np.full((0, 0), np.nan)
+    if array.shape not in (shape, (m, *p.shape)):
+        got = f"shape {array.shape}" if array.size else _short(came)
+        raise Invalid(
+            f"value_and_grad: expected a gradient by {p.name!r} of shape {shape}, got {got}"
+        )
+    if not np.isfinite(array).all():
+        raise Invalid(
+            f"value_and_grad: expected finite gradients by {p.name!r}, got {_short(came)}"
+        )
+    return array.reshape(m, p.size)
 
 
 def _metrics(metrics: Mapping[str, Any]) -> dict[str, float]:

@@ -274,6 +274,16 @@ class ParameterSpace:
             values[:, self._log] = np.exp(values[:, self._log])
         return values
 
+    def slope(self, values: Floats) -> Floats:
+        """Return the derivatives ``(n, d)`` of values by search coordinates, at values ``(n, d)``.
+
+        A gradient by the values times this is the gradient by the search coordinates.
+        """
+        slope = np.ones_like(values)
+        slope[:, self._log] = values[:, self._log]
+        slope[:, self._scaled] *= self._box[1]
+        return slope
+
     @functools.cached_property
     def lower(self) -> Floats:
         """Lower bounds ``(d,)`` in search coordinates; -inf where there is none."""

@@ -149,6 +149,16 @@ class Trajectory:
         return self.column("observation") if "observation" in self.names else None
 
     @property
+    def gradient(self) -> Floats | None:
+        """``(n, m, d)`` of each objective by each column of parameters, in their own units.
+
+        NaN where there is none; None if the run has not used ``value_and_grad``.
+        """
+        if "gradient" not in self.names:
+            return None
+        return self.column("gradient").reshape(len(self), -1, self.space.size)
+
+    @property
     def metrics(self) -> dict[str, Floats]:
         """``(n,)`` each."""
         keys = [name for name in self.names if name.startswith("metrics/")]

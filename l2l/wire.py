@@ -113,7 +113,8 @@ def pack_outcomes(outcomes: Sequence[Outcome], leftover: bool = False) -> bytes:
     """Return the reply to one call as bytes."""
     first = outcomes[0]
     fitness, times = first.fitness, (first.started, first.duration)
-    if len(outcomes) == 1 and fitness and first.observation is None and not first.metrics:
+    bare = first.observation is None and first.gradient is None and not first.metrics
+    if len(outcomes) == 1 and fitness and bare:
         m = len(fitness)
         head = _REPLY.pack(Kind.FITNESS, leftover, m, 8 * m, *times)
         return head + struct.pack(f"<{m}d", *fitness)
@@ -129,6 +130,7 @@ def _fields(outcome: Outcome) -> tuple[Any, ...]:
         outcome.metrics,
         outcome.message,
         outcome.traceback,
+        outcome.gradient,
     )
 
 
@@ -138,9 +140,9 @@ def unpack_outcomes(reply: Reply, jobs: Sequence[Job]) -> list[Outcome]:
         return [Outcome(jobs[0], Status.OK, reply.body)]
     outcomes = []
     for job, fields in zip(jobs, reply.body, strict=False):  # a batch may have a single one
-        status, fitness, seen, metrics, message, trace = fields
+        status, fitness, seen, metrics, message, trace, gradient = fields
         outcome = Outcome(job, Status(status), fitness, seen, metrics)
-        outcome.message, outcome.traceback = message, trace
+        outcome.message, outcome.traceback, outcome.gradient = message, trace, gradient
         outcomes.append(outcome)
     return outcomes
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from l2l import registry
 from l2l.api import telling_interruptions
+from l2l.classic.multi import MultiParameters
 from l2l.classic.optimizer import ClassicOptimizer
 from l2l.classic.paths import Paths
 from l2l.classic.trajectory import Trajectory
@@ -192,7 +193,12 @@ class Experiment:
         return options
 
     def _plan(self, optimizer: ClassicOptimizer, optimizee: Any, parameters: Any) -> Plan:
-        parameters = optimizer.parameters if parameters is None else parameters
+        algorithm, parameters = optimizer.chosen(
+            optimizer.parameters if parameters is None else parameters
+        )
+        inner = None
+        if isinstance(parameters, MultiParameters):
+            inner, parameters = parameters.n_inner_params, parameters.expanded()
         seed = getattr(parameters, "seed", None)
         seed = 1 if seed is None else int(seed)
         executor = self._executor()
@@ -203,11 +209,11 @@ class Experiment:
             optimizee=optimizee,
             reference=None,
             space=space,
-            optimizer=optimizer.algorithm,
+            optimizer=algorithm,
             parameters=parameters,
             executor=executor_class,
             options=executor_class.Options(**executor),
-            stop=with_an_end(Stop(), optimizer.algorithm, parameters),
+            stop=with_an_end(Stop(), algorithm, parameters),
             weights=optimizer.optimizee_fitness_weights,
             seed=seed,
             create=optimizer.create_individual,
@@ -215,6 +221,7 @@ class Experiment:
             constants={**self.traj.parameters, "parameters": self.traj.parameters,
                        "par": self.traj.parameters},
             source=source_of(optimizee, by_value=True),
+            inner=inner,
         )  # fmt: skip
 
 

@@ -29,7 +29,8 @@ ARGUMENTS = (
 class ClassicOptimizer:
     """An optimizer as a classic script makes it; the run itself is driven by its ``algorithm``.
 
-    Works in the parameters' own units, as the fields of classic parameters mean them.
+    Works in the parameters' own units, as the fields of classic parameters mean them. Where it
+    stands for several ``algorithms``, that is the one whose parameters it is given.
 
     Args:
         traj: The trajectory of ``prepare_experiment``.
@@ -39,7 +40,7 @@ class ClassicOptimizer:
         optimizee_bounding_func: Puts an individual inside its bounds, or None.
     """
 
-    algorithm: ClassVar[type[Algorithm]]
+    algorithms: ClassVar[tuple[type[Algorithm], ...]]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         given = self._arguments(args, kwargs)
@@ -54,7 +55,7 @@ class ClassicOptimizer:
             )
         weights: float | Sequence[float] = given.get("optimizee_fitness_weights", (1.0,))
         self.optimizee_fitness_weights = tuple(np.atleast_1d(weights).tolist())
-        self.parameters = self._checked(given.get("parameters"))
+        self.algorithm, self.parameters = self.chosen(given.get("parameters"))
         self.bounding: Bounding | None = given.get("optimizee_bounding_func")
         self.best_individual: dict[str, Any] | None = None
         self.best_fitness: tuple[float, ...] | None = None
@@ -88,15 +89,15 @@ class ClassicOptimizer:
                 raise ConfigError(f"{cls.__name__} needs {name}")
         return given
 
-    def _checked(self, parameters: Any) -> OptimizerParameters:
-        kind = self.algorithm.Parameters
+    def chosen(self, parameters: Any) -> tuple[type[Algorithm], OptimizerParameters]:
+        """Return the algorithm that takes the parameters, and them; by default the first one."""
         if parameters is None:
-            return kind()
-        if not isinstance(parameters, kind):
-            raise ConfigError(
-                f"{type(self).__name__} takes {kind.__name__}, got {type(parameters).__name__}"
-            )
-        return parameters
+            return self.algorithms[0], self.algorithms[0].Parameters()
+        for algorithm in self.algorithms:
+            if isinstance(parameters, algorithm.Parameters):
+                return algorithm, parameters
+        kinds = " or ".join(algorithm.Parameters.__name__ for algorithm in self.algorithms)
+        raise ConfigError(f"{type(self).__name__} takes {kinds}, got {type(parameters).__name__}")
 
     def end(self, traj: Any = None) -> None:
         """Nothing is left to do here; ``end_experiment`` reports the best individual."""
@@ -113,9 +114,14 @@ class Optimizer(ClassicOptimizer):
         )
 
 
-def classic_optimizer(algorithm: type[Algorithm]) -> type[ClassicOptimizer]:
-    """Return the classic constructor of an algorithm, ``<Name>Optimizer``."""
-    name = f"{algorithm.__name__}Optimizer"
-    fields = {"algorithm": algorithm, "__module__": algorithm.__module__,
-              "__doc__": f"Classic constructor of :class:`{algorithm.__name__}`."}  # fmt: skip
-    return type(name, (ClassicOptimizer,), fields)
+def classic_optimizer(*algorithms: type[Algorithm], name: str = "") -> type[ClassicOptimizer]:
+    """Return the classic constructor of an algorithm, or of several that share one.
+
+    Args:
+        algorithms: The parameters that it is given say which.
+        name: ``<Name>Optimizer`` of the first, by default.
+    """
+    names = ", ".join(f":class:`{algorithm.__name__}`" for algorithm in algorithms)
+    fields = {"algorithms": algorithms, "__module__": algorithms[0].__module__,
+              "__doc__": f"Classic constructor of {names}."}  # fmt: skip
+    return type(name or f"{algorithms[0].__name__}Optimizer", (ClassicOptimizer,), fields)

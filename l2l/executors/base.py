@@ -72,9 +72,12 @@ class Task:
         batched: Whether ``simulate_batch`` evaluates many jobs in one call.
         group_by: Columns of ``Job.values`` that must be equal within one batch.
         max_batch: Largest batch, or None.
+        inner: How many parameter sets one call of ``simulate`` takes, or None: one. Jobs are
+            batched then.
         constants: Attributes of ``traj`` beside the individual.
         scratch: Folder in which working folders of evaluations are made.
         keep: Folder to which the working folder of an evaluation that did not end ok is moved.
+        gradients: Whether ``value_and_grad`` runs in place of ``simulate``.
     """
 
     optimizee: bytes | tuple[str, dict[str, Any]]
@@ -83,9 +86,11 @@ class Task:
     batched: bool = False
     group_by: Sequence[int] = ()
     max_batch: int | None = None
+    inner: int | None = None
     constants: dict[str, Any] = field(default_factory=dict)
     scratch: Path | None = None
     keep: Path | None = None
+    gradients: bool = False
 
 
 class Executor(ABC):

@@ -13,9 +13,12 @@ def make_calls(task: Task, jobs: Sequence[Job], workers: int) -> list[list[Job]]
     """Return jobs as calls, in order: single jobs, or about equal batches, one a worker.
 
     Jobs of one batch agree in the columns ``task.group_by``, and are at most ``task.max_batch``.
+    Where ``simulate`` takes a fixed number of parameter sets, a call has so many jobs.
     """
     if not task.batched:
         return [[job] for job in jobs]
+    if task.inner is not None:
+        return [list(jobs[at : at + task.inner]) for at in range(0, len(jobs), task.inner)]
     groups: dict[tuple[float, ...], list[Job]] = {}
     for job in jobs:
         key = tuple(float(job.values[column]) for column in task.group_by)

@@ -40,6 +40,9 @@ COLUMNS: dict[str, str] = {
 #: One row an element whose evaluated value differs from the one that was asked for.
 REPAIRS: dict[str, str] = {"repair_id": "<i8", "repair_asked": "<f8", "repair_column": "<i4"}
 
+#: Wide columns that a block may have -> the name of their width in its head.
+WIDE: dict[str, str] = {"observation": "k", "gradient": "g"}
+
 _FIRST = ("id", "started", "duration", "parameters", "fitness")
 _LAST = ("generation", "index", "worker", "seed")
 _BYTES = ("draw", "status")
@@ -64,8 +67,9 @@ def _layout(head: bytes) -> tuple[int, tuple[_Column, ...]]:
     """Return number of rows of a block, and where each column lies."""
     sizes = json.loads(head)
     n, repairs = sizes["n"], sizes.get("repairs", 0)
-    wide = {"parameters": sizes["d"], "fitness": sizes["m"], "observation": sizes.get("k")}
-    names = [*_FIRST, *(["observation"] if "k" in sizes else [])]
+    wide = {"parameters": sizes["d"], "fitness": sizes["m"]}
+    wide |= {name: sizes[key] for name, key in WIDE.items() if key in sizes}
+    names = [*_FIRST, *(name for name in WIDE if name in wide)]
     names += [f"metrics/{name}" for name in sizes.get("metrics", ())]
     names += ["repair_id", "repair_asked"] if repairs else []
     names += [*_LAST, *(["repair_column"] if repairs else []), *_BYTES]
@@ -89,14 +93,14 @@ def encode_block(block: Mapping[str, NDArray[Any]]) -> list[Buffer]:
     if missing:
         raise StoreError(f"a block of results needs the columns {', '.join(missing)}")
     n, d = block["parameters"].shape
-    observation, repairs = block.get("observation"), len(block.get("repair_id", ()))
+    widths = tuple((key, block[name].shape[1]) for name, key in WIDE.items() if name in block)
     head = _head(
         n,
         d,
         block["fitness"].shape[1],
-        None if observation is None else observation.shape[1],
+        widths,
         tuple(name[8:] for name in block if name.startswith("metrics/")),
-        repairs,
+        len(block.get("repair_id", ())),
     )
     buffers: list[Buffer] = [struct.pack("<I", len(head)), head]
     for name, dtype, shape, _, _ in _layout(head)[1]:
@@ -108,10 +112,17 @@ def encode_block(block: Mapping[str, NDArray[Any]]) -> list[Buffer]:
 
 
 @functools.lru_cache(maxsize=256)
-def _head(n: int, d: int, m: int, k: int | None, metrics: tuple[str, ...], repairs: int) -> bytes:
+def _head(
+    n: int,
+    d: int,
+    m: int,
+    widths: tuple[tuple[str, int], ...],
+    metrics: tuple[str, ...],
+    repairs: int,
+) -> bytes:
     """Return the JSON head of a block."""
     sizes: dict[str, Any] = {"n": n, "d": d, "m": m}
-    sizes |= {} if k is None else {"k": k}
+    sizes |= dict(widths)
     sizes |= {"metrics": metrics} if metrics else {}
     sizes |= {"repairs": repairs} if repairs else {}
     text = json.dumps(sizes, separators=(",", ":")).encode()

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from l2l.errors import ConfigError, MissingExtra, StoreError, nearest
 from l2l.evaluation import Status
 from l2l.space import Parameter
-from l2l.store.blocks import Block, dtype_of
+from l2l.store.blocks import WIDE, Block, dtype_of
 from l2l.store.journal import explain
 from l2l.store.reader import Records
 
@@ -104,8 +104,9 @@ def table_columns(records: Records) -> list[Column]:
     columns += _flat("fitness", len(records.tally.weights), always=False)
     names = records.names()
     columns += [_plain(name, name[8:]) for name in names if name.startswith("metrics/")]
-    if "observation" in names:
-        columns += _flat("observation", records.width("observation"), always=True)
+    for name in WIDE:
+        if name in names:
+            columns += _flat(name, records.width(name), always=True)
     columns.append(Column("status", "str", "status", lambda status: _STATUS[status]))
     columns += [_plain(name) for name in ("draw", "seed", "started", "duration", "worker")]
     return _distinct(columns)

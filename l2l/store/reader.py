@@ -17,7 +17,7 @@ from l2l.errors import StoreError, nearest
 from l2l.evaluation import Failure
 from l2l.space import ParameterSpace
 from l2l.store import claims, files, owner
-from l2l.store.blocks import COLUMNS, REPAIRS, Block, dtype_of, pad
+from l2l.store.blocks import COLUMNS, REPAIRS, WIDE, Block, dtype_of, pad
 from l2l.store.contents import open_contents
 from l2l.store.frames import view
 from l2l.store.state import Snapshot
@@ -139,7 +139,8 @@ class Records:
             last: Row behind the last one; all if None.
 
         Returns:
-            ``(n,)``, or ``(n, d)`` parameters, ``(n, m)`` fitness, ``(n, k)`` observation.
+            ``(n,)``, or ``(n, d)`` parameters, ``(n, m)`` fitness, ``(n, k)`` observation,
+            ``(n, m * d)`` gradient.
         """
         return self.columns([name], first, last)[name]
 
@@ -214,7 +215,7 @@ class Records:
         It takes the evaluations ordered by id, so neither the order in which they landed, nor
         what is sealed, nor times, hosts and workers change it.
         """
-        extra = [n for n in self.names() if n == "observation" or n.startswith("metrics/")]
+        extra = [n for n in self.names() if n in WIDE or n.startswith("metrics/")]
         names = [*CANONICAL, *extra]
         hashes = {name: hashlib.sha256() for name in names}
         for block in self.iter_by_id(names):

@@ -23,6 +23,10 @@ MEANING: dict[str, tuple[str, str]] = {
     "duration": ("s", "how long the evaluation ran"),
     "worker": ("1", "number of the worker that ran the evaluation"),
     "observation": ("1", "what an observing optimizer learns from; NaN where there is none"),
+    "gradient": (
+        "fitness per unit of the parameter",
+        "of each objective by each column of parameters; NaN where there is none",
+    ),
     "metrics/*": ("1", "further number that the optimizee returned; NaN where there is none"),
     "repairs/id": ("1", "evaluation of which an element was changed before it was run"),
     "repairs/column": ("1", "column of parameters that was changed"),

@@ -17,7 +17,7 @@ import numpy as np
 from l2l.evaluate import Evaluator
 from l2l.evaluation import Floats, Job, Outcome, Status, seeds
 from l2l.executors.base import Task
-from l2l.optimizee import Optimizee, is_batched, space_of
+from l2l.optimizee import Optimizee, has_gradients, is_batched, space_of
 from l2l.space import Individual, ParameterSpace
 from l2l.testing.tools import check, during, global_random
 
@@ -34,7 +34,8 @@ def check_optimizee(
         objectives: Number of fitness values that ``simulate`` must return.
         individuals: How many are simulated; all in all each about five times.
         seed: From which the individuals and their own seeds are drawn.
-        rtol: Largest relative difference between ``simulate`` and ``simulate_batch``.
+        rtol: Largest relative difference between ``simulate`` and ``simulate_batch``, and between
+            ``simulate`` and ``value_and_grad``.
 
     Raises:
         AssertionError: At the first check that fails.
@@ -52,6 +53,9 @@ def check_optimizee(
     if is_batched(make()):
         with during("simulate_batch"):
             check_batch(make, jobs, objectives, rtol)
+    if has_gradients(make()) and _has_simulate(make()):
+        with during("value_and_grad"):
+            check_gradient(make, jobs, objectives, rtol)
 
 
 # -- individuals ----------------------------------------------------------------------------------
@@ -136,7 +140,12 @@ def make_jobs(make: Make, n: int, seed: int = 1) -> list[Job]:
 
 
 def outcomes_of(
-    make: Make, jobs: Sequence[Job], objectives: int = 1, *, batch: bool = False
+    make: Make,
+    jobs: Sequence[Job],
+    objectives: int = 1,
+    *,
+    batch: bool = False,
+    gradients: bool = False,
 ) -> list[Outcome]:
     """Return what comes of jobs, one after the other or in one batch, in this process."""
     import cloudpickle
@@ -144,7 +153,7 @@ def outcomes_of(
     optimizee = make()
     with TemporaryDirectory(prefix="l2l-") as scratch, global_random(1):
         task = Task(cloudpickle.dumps(optimizee), space_of(optimizee), objectives)
-        task.scratch = Path(scratch)
+        task.scratch, task.gradients = Path(scratch), gradients
         evaluator = Evaluator(task)
         return evaluator.batch(jobs) if batch else [evaluator.evaluate(job) for job in jobs]
 
@@ -191,6 +200,60 @@ def check_batch(make: Make, jobs: Sequence[Job], objectives: int = 1, rtol: floa
     _alike(together, alone, "in a batch and alone", rtol)
     if _has_simulate(make()):
         _alike(together, outcomes_of(make, jobs, objectives), "simulate_batch and simulate", rtol)
+
+
+def check_gradient(
+    make: Make, jobs: Sequence[Job], objectives: int = 1, rtol: float = 1e-6
+) -> None:
+    """``value_and_grad`` gives the fitness of ``simulate``, and the slope of it.
+
+    The slope along a random direction of each float parameter is compared with differences of
+    ``simulate``, with the same seed: of two sizes, which tells how good they are.
+    """
+    found = outcomes_of(make, jobs, objectives, gradients=True)
+    check_outcomes(found, jobs)
+    _alike(found, outcomes_of(make, jobs, objectives), "value_and_grad and simulate", rtol)
+    again = outcomes_of(make, jobs, objectives, gradients=True)
+    for one, other in zip(found, again, strict=True):
+        same_bits = np.array_equal(one.gradient, other.gradient, equal_nan=True)  # type: ignore[arg-type]
+        check(same_bits, "the same individual with the same seed gave another gradient")
+    space, rng = space_of(make()), np.random.default_rng(1)
+    for outcome in found:
+        gradient = np.reshape(outcome.gradient, (objectives, space.size))  # type: ignore[arg-type]
+        for p in space.parameters:
+            if p.kind == "float":
+                away = np.zeros(space.size)
+                away[space.slice(p.name)] = rng.choice([-1.0, 1.0], p.size)
+                _check_slope(make, outcome.job, p.name, away, np.nan_to_num(gradient) @ away)
+
+
+def _check_slope(make: Make, job: Job, name: str, away: Floats, expected: Floats) -> None:
+    """Compare slopes ``(m,)`` along the direction ``away`` ``(d,)`` with differences."""
+    space = space_of(make())
+    here = job.values[None]
+    sizes = np.where(away == 0, 0.0, np.broadcast_to(_steps(space, here), away.shape))
+    h = float(sizes[away != 0].min())
+    places = here + h * np.array([-2.0, -1.0, 1.0, 2.0])[:, None] * away
+    jobs = [dataclasses.replace(job, values=row) for row in places]
+    outcomes = outcomes_of(make, jobs, len(expected))
+    if any(outcome.status is not Status.OK for outcome in outcomes):
+        return  # outside of where it can be simulated
+    f = np.array([outcome.fitness for outcome in outcomes])
+    near, far = (f[2] - f[1]) / (2 * h), (f[3] - f[0]) / (4 * h)
+    rounding = 1e-15 * np.abs(f).max() / h
+    most = 1e-3 * np.maximum(np.abs(near), np.abs(expected)) + 4 * np.abs(near - far) + rounding
+    check(
+        bool((np.abs(near - expected) <= most).all()),
+        f"along {name!r} the gradient gives a slope of {expected.tolist()}, but differences of "
+        f"simulate give {near.tolist()} (in the parameter's own unit, with the same seed)",
+    )
+
+
+def _steps(space: ParameterSpace, values: Floats) -> Floats:
+    """Return sizes ``(d,)`` of differences: 1e-4 of the range, or of the value."""
+    bounded = np.isfinite(space.upper)
+    scale = np.where(bounded, 1.0, np.maximum(1.0, np.abs(values[0])))
+    return np.asarray(1e-4 * scale * space.slope(values)[0])
 
 
 def _one_group(optimizee: Any, jobs: Sequence[Job]) -> list[Job]:

@@ -45,7 +45,7 @@ def test_all_lanes_come_back(workers: int) -> None:
         ("segfaults", Status.CRASHED, "killed by SIGSEGV"),
         ("hangs", Status.TIMEOUT, "ran longer than its timeout"),
         ("nan", Status.INVALID, "expected a finite number as fitness, got"),
-        ("not_ok", Status.FAILED, "simulate_batch: not ok"),
+        ("not_ok", Status.FAILED, "the simulation says that this one is not ok"),
     ],
 )
 def test_only_the_culprit_is_lost(how: str, status: Status, message: str) -> None:
@@ -95,4 +95,4 @@ def test_wrong_shape(shape: tuple[int, ...]) -> None:
     outcomes = run(InlineExecutor(), task)
     for outcome in outcomes.values():
         assert outcome.status is Status.INVALID
-        assert outcome.message == f"simulate_batch: expected fitness (32, 1), got {shape}"
+        assert outcome.message == f"expected fitness (32, 1) of 32 parameter sets, got {shape}"

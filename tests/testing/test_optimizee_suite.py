@@ -45,6 +45,38 @@ class Grouped(Optimizee):
         return BatchResult(params["x"] * params["speed"])
 
 
+class Sloped(Optimizee):
+    space = ParameterSpace(
+        [
+            Parameter("x", -1.0, 1.0, shape=(3,)),
+            Parameter("tau", 0.1, 1000.0, scale="log"),
+            Parameter("n", 1, 5, kind="int"),
+        ]
+    )
+
+    def simulate(self, traj):
+        p = traj.individual
+        return float(np.sum(np.sin(p.x)) * np.log(p.tau) + p.n + np.random.normal())
+
+    def value_and_grad(self, traj):
+        p = traj.individual
+        return self.simulate(traj), {
+            "x": np.cos(p.x) * np.log(p.tau),
+            "tau": np.sum(np.sin(p.x)) / p.tau,
+        }
+
+
+class SlopedTwice(Sloped):
+    def simulate(self, traj):
+        one = super().simulate(traj)
+        return one, 3 * one
+
+    def value_and_grad(self, traj):
+        p = traj.individual
+        x, tau = np.cos(p.x) * np.log(p.tau), np.sum(np.sin(p.x)) / p.tau
+        return self.simulate(traj), {"x": np.stack([x, 3 * x]), "tau": [tau, 3 * tau]}
+
+
 class ShortSpace(Sound):
     space = {"x": (-1.0, 1.0), "n": (1, 5)}  # noqa: RUF012
 
@@ -120,7 +152,43 @@ class BatchDiffers(Both):
         return 2.1 * traj.individual.x
 
 
+class SlopeOfTheLogarithm(Sloped):
+    """A common mistake: by log(tau) in place of tau."""
+
+    def value_and_grad(self, traj):
+        fitness, gradient = super().value_and_grad(traj)
+        return fitness, {**gradient, "tau": gradient["tau"] * traj.individual.tau}
+
+
+class SlopeOfAnotherSign(Sloped):
+    def value_and_grad(self, traj):
+        fitness, gradient = super().value_and_grad(traj)
+        return fitness, {**gradient, "x": -gradient["x"]}
+
+
+class SlopeOfAnotherFunction(Sloped):
+    def value_and_grad(self, traj):
+        fitness, gradient = super().value_and_grad(traj)
+        return fitness + 1, gradient
+
+
+class SlopeWithNoise(Sloped):
+    def value_and_grad(self, traj):
+        fitness, gradient = super().value_and_grad(traj)
+        return fitness, {**gradient, "tau": gradient["tau"] + time.perf_counter()}
+
+
+class SlopeMissing(Sloped):
+    def value_and_grad(self, traj):
+        return self.simulate(traj), {"tau": 1.0}
+
+
 FAULTS = {
+    SlopeOfTheLogarithm: "value_and_grad: along 'tau' the gradient gives a slope of",
+    SlopeOfAnotherSign: "value_and_grad: along 'x' the gradient gives a slope of",
+    SlopeOfAnotherFunction: "value_and_grad and simulate give different fitness",
+    SlopeWithNoise: "gave another gradient",
+    SlopeMissing: "expected a gradient by 'x', got none",
     TwoFitness: "expected a finite number as fitness",
     Raises: "no such model",
     NoFitness: "got None",
@@ -136,13 +204,14 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("optimizee", [Sound, Batched, Both, Grouped, ShortSpace])
+@pytest.mark.parametrize("optimizee", [Sound, Batched, Both, Grouped, ShortSpace, Sloped])
 def test_sound_optimizees_pass(optimizee):
     check_optimizee(optimizee)
 
 
 def test_two_objectives_pass_where_two_are_declared():
     check_optimizee(TwoFitness, objectives=2)
+    check_optimizee(SlopedTwice, objectives=2)
 
 
 @pytest.mark.parametrize(
