@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
+from numpy.typing import NDArray
 
 from l2l.space import Floats, ParameterSpace
 
@@ -17,6 +18,8 @@ from l2l.space import Floats, ParameterSpace
 MAPS = ("reflect", "periodic", "transform", "resample")
 #: A distribution that has most of its mass outside is not drawn from for ever.
 TRIES = 20
+#: Numbers that are mirrored at a time.
+BLOCK = 2**13
 
 
 class Bounds:
@@ -27,10 +30,16 @@ class Bounds:
         how: ``reflect`` mirrors at the edges, ``periodic`` enters again at the other side,
             ``transform`` is the identity in the middle and flattens smoothly towards the edges,
             ``resample`` draws anew what lies outside, and reflects what still does.
+        but: ``(d,)`` columns that are left alone all the same.
     """
 
-    def __init__(self, space: ParameterSpace, how: str = "reflect") -> None:
+    def __init__(
+        self, space: ParameterSpace, how: str = "reflect", but: NDArray[np.bool_] | None = None
+    ) -> None:
         self.lower, self.upper = space.lower, space.upper
+        if but is not None and but.any():
+            self.lower = np.where(but, -np.inf, self.lower)
+            self.upper = np.where(but, np.inf, self.upper)
         self.how = how
         self._none = not np.isfinite(self.lower).any()
         maps: dict[str, Callable[[Floats, Floats, Floats], Floats]]
@@ -47,14 +56,18 @@ class Bounds:
         Args:
             points: Drawn from a distribution.
             draw: Returns so many more.
+
+        Returns:
+            ``(n, d)``; ``points`` itself where all lie inside.
         """
         if self._none or self.how != "resample":
             return points
-        points = points.copy()
+        given = points
         for _ in range(TRIES):
             outside = ((points < self.lower) | (points > self.upper)).any(axis=1)
             if not outside.any():
                 break
+            points = points.copy() if points is given else points
             points[outside] = draw(int(outside.sum()))
         return points
 
@@ -64,15 +77,30 @@ def reflected(points: Floats, lower: Floats, upper: Floats) -> Floats:
 
     Returns ``points`` itself where all lie inside. Infinite bounds are none.
     """
-    outside = (points < lower) | (points > upper)
-    if not outside.any():
-        return points
-    inside = points.copy()
-    low = np.broadcast_to(lower, points.shape)[outside]
-    width = np.broadcast_to(upper, points.shape)[outside] - low
-    away = np.mod(points[outside] - low, 2 * width)
-    inside[outside] = np.clip(low + width - np.abs(away - width), low, low + width)
-    return inside
+    rows: Floats = points.reshape(-1, points.shape[-1])
+    low, high = lower, upper
+    if (lower == lower[0]).all() and (upper == upper[0]).all():  # as in the unit cube
+        rows, low, high = points.reshape(-1), lower[:1], upper[:1]
+    inside, moved = np.empty_like(rows), False
+    step = max(1, BLOCK // (rows.shape[1] if rows.ndim > 1 else 1))
+    for start in range(0, len(rows), step):  # each block stays in the cache
+        some, once = rows[start : start + step], inside[start : start + step]
+        np.subtract(2 * low, some, out=once)
+        np.maximum(some, once, out=once)  # exact inside, and where there is no bound
+        np.minimum(once, 2 * high - once, out=once)
+        if (once < low).any():
+            far = once < low
+            once[far] = _triangle(some, low, high, far)
+        moved = moved or not np.array_equal(once, some)
+    return inside.reshape(points.shape) if moved else points
+
+
+def _triangle(points: Floats, lower: Floats, upper: Floats, where: NDArray[np.bool_]) -> Floats:
+    """Return some of the points, ``points[where]``, mirrored as often as it takes."""
+    low = np.broadcast_to(lower, points.shape)[where]
+    width = np.broadcast_to(upper, points.shape)[where] - low
+    away = np.mod(points[where] - low, 2 * width)
+    return np.clip(low + width - np.abs(away - width), low, low + width)
 
 
 def wrapped(points: Floats, lower: Floats, upper: Floats) -> Floats:
