@@ -1,0 +1,248 @@
+"""Parallel tempering: chains at several temperatures that exchange their states.
+
+Swendsen & Wang (1986), Phys. Rev. Lett. 57; Geyer (1991), Markov chain Monte Carlo maximum
+likelihood. Which neighbours try to swap alternates between even and odd pairs: Syed, Bouchard-Cote,
+Deligiannidis & Doucet (2022), Non-reversible parallel tempering, J. R. Stat. Soc. B 84.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from l2l.classic.optimizer import classic_optimizer
+from l2l.errors import ConfigError
+from l2l.optimizer import OptimizerParameters, State
+from l2l.optimizers.chains import MANY, gains
+from l2l.optimizers.cooling import COLDEST, AvailableCoolingSchedules, need_of_n, temperature
+from l2l.optimizers.walkers import RESTARTS, Walkers
+from l2l.options import option
+from l2l.space import Floats
+
+#: The slowest automatic cooling is that of so many dimensions.
+SLOWEST = 50
+#: How fast the automatic ladder adapts, and the least and greatest ln(T_r+1 / T_r).
+LADDER_RATE, GAPS = 0.1, (0.01, 5.0)
+#: Factor of DEFAULT where temperatures are given and decay_parameters are not.
+DECAY = 0.99
+
+
+class ParallelTemperingParameters(OptimizerParameters):
+    """Parameters of :class:`ParallelTempering`; the first eight are those of upstream L2L."""
+
+    n_parallel_runs: int = option(10, "chains (rungs of the ladder of temperatures)", low=1)
+    noisy_step: float | None = option(
+        None, "first standard deviation of a step, in search coordinates; from the space if none",
+        above=0,
+    )  # fmt: skip
+    n_iteration: int | None = option(None, "generations, where the run says no stop", low=0)
+    stop_criterion: float | None = option(None, "score (fitness times weights) to reach")
+    seed: int | None = option(None, "of its randomness; the run's seed if none", low=0)
+    cooling_schedules: Any = option(
+        None, "names of AvailableCoolingSchedules, one a chain; DEFAULT if none; needs bounds"
+    )
+    temperature_bounds: Any = option(
+        None, "first and last temperature of each chain, (n, 2); an adaptive ladder if none"
+    )
+    decay_parameters: Any = option(
+        None, "schedule DEFAULT: factor in a generation, one a chain, 0..1; 0.99 if none"
+    )
+    temp_decay: float | None = option(
+        None, "adaptive ladder: factor of all temperatures in a generation; exp(-1/d) if none",
+        above=0, high=1,
+    )  # fmt: skip
+    swap_rate: float = option(
+        MANY, "adaptive ladder: rate of swaps between neighbours to adapt to", above=0, high=0.9
+    )
+    initial_acceptance: float = option(
+        0.8, "share of worsening first steps that the hottest rung of an adaptive ladder accepts",
+        above=0, high=0.99,
+    )  # fmt: skip
+    n_adapt: int | None = option(
+        None, "generations in which steps and ladder adapt; always if none (samples need an end)",
+        low=0,
+    )  # fmt: skip
+    restarts: str = option(
+        "restart",
+        "when frozen: restart elsewhere, reheat where the chains are, or none (which ends)",
+        choices=RESTARTS,
+    )
+
+    def check(self) -> None:
+        """Make arrays and schedules plain lists; refuse what does not fit together."""
+        n = self.n_parallel_runs
+        if self.temperature_bounds is None:
+            for name in ("cooling_schedules", "decay_parameters"):
+                if getattr(self, name) is not None:
+                    raise ConfigError(
+                        f"{name} needs temperature_bounds: expected an array ({n}, 2), got none; "
+                        f"give it, or leave {name} out and the ladder adapts by itself"
+                    )
+            return
+        bounds = _numbers("temperature_bounds", self.temperature_bounds, (n, 2))
+        if (bounds < 0).any() or not (bounds.max(axis=1) > 0).all():
+            raise ConfigError(
+                "temperature_bounds must not be negative, and the first temperature of each chain "
+                f"must be greater than 0, got {bounds.tolist()}"
+            )
+        object.__setattr__(self, "temperature_bounds", bounds.tolist())
+        if self.decay_parameters is not None:
+            decay = _numbers("decay_parameters", self.decay_parameters, (n,))
+            if not ((decay > 0) & (decay <= 1)).all():
+                raise ConfigError(f"decay_parameters must lie in (0, 1], got {decay.tolist()}")
+            object.__setattr__(self, "decay_parameters", decay.tolist())
+        if self.cooling_schedules is not None:
+            object.__setattr__(self, "cooling_schedules", self._schedules())
+
+    def _schedules(self) -> list[str]:
+        given, n = self.cooling_schedules, self.n_parallel_runs
+        if not isinstance(given, (list, tuple, np.ndarray)) or len(given) != n:
+            raise ConfigError(
+                f"cooling_schedules must be a list of {n} (n_parallel_runs) names, got {given!r}"
+            )
+        schedules = [AvailableCoolingSchedules.of(one, "cooling_schedules") for one in given]
+        for schedule in schedules:
+            if schedule.additive and self.n_iteration is None:
+                raise ConfigError(need_of_n(schedule))
+        return [schedule.name for schedule in schedules]
+
+
+def _numbers(name: str, value: Any, shape: tuple[int, ...]) -> Floats:
+    """Return a fresh array of finite numbers of a given shape."""
+    try:
+        numbers = np.array(value, dtype=np.float64)
+    except (TypeError, ValueError):
+        numbers = np.empty(0)
+    if numbers.shape != shape or not np.isfinite(numbers).all():
+        raise ConfigError(
+            f"{name} must be finite numbers of shape {shape}, as n_parallel_runs is {shape[0]}, "
+            f"got {value!r}"
+        )
+    return numbers
+
+
+class ParallelTempering(Walkers):
+    """Chains on a ladder of temperatures; neighbours swap their states now and then.
+
+    Each chain walks as in simulated annealing, with sizes of steps of its own. After each
+    generation neighbours i and j swap with probability min(1, exp((1/T_i - 1/T_j) (s_j - s_i))),
+    even pairs after even generations and odd ones after odd generations. Hot chains go far, and
+    hand what they find down to cold ones.
+
+    Without ``temperature_bounds`` the ladder adapts: the ratio of neighbours grows where they swap
+    more often than ``swap_rate`` (Atchade, Roberts & Rosenthal 2011, Stat. Comput. 21), and the
+    ladder as a whole cools from where the hottest rung accepts 80 % of the worsening first steps.
+    Evaluations that did not end ok are steps not taken.
+
+    Attributes:
+        temperatures: ``(n,)`` of the next steps; None before they are known.
+        swap_attempts: ``(n - 1,)`` how often rungs r and r + 1, from the coldest, tried to swap.
+        swap_accepts: ``(n - 1,)`` how often they did.
+
+    Raises:
+        ConfigError: If the space has no bounds and no first points are given.
+    """
+
+    Parameters = ParallelTemperingParameters
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.groups = self.n
+        pairs = self.n - 1
+        # d/2 degrees of freedom: this ratio swaps at about 0.234 (Kofke 2002, J. Chem. Phys. 117)
+        self._gaps = np.full(pairs, min(2.38 / math.sqrt(self.space.size / 2), GAPS[1]))
+        self.swap_attempts = np.zeros(pairs, np.int64)
+        self.swap_accepts = np.zeros(pairs, np.int64)
+
+    # -- temperatures -------------------------------------------------------------------------
+
+    def _given_temperature(self) -> float | None:
+        bounds = self.parameters.temperature_bounds
+        return None if bounds is None else float(np.max(bounds))
+
+    @property
+    def temperatures(self) -> Floats | None:
+        """``(n,)`` temperatures of the next steps; None before they are known."""
+        return None if self.first_temperature is None else self._temperatures()
+
+    def _temperatures(self) -> Floats:
+        p = self.parameters
+        if p.temperature_bounds is None:
+            assert self.first_temperature is not None
+            decay = math.exp(-1 / min(self.space.size, SLOWEST))
+            hottest = self.first_temperature * (p.temp_decay or decay) ** self.cooled
+            above = np.zeros(self.n)  # ln(T_hottest / T_r), from the coldest
+            above[-2::-1] = self._gaps[::-1].cumsum()
+            return np.maximum(hottest * np.exp(-above), COLDEST)
+        names = p.cooling_schedules or ["DEFAULT"] * self.n
+        decays = p.decay_parameters or [DECAY] * self.n
+        n = None if p.n_iteration is None else max(1, p.n_iteration - 2)
+        return np.array(
+            [
+                temperature(
+                    AvailableCoolingSchedules[name], self.cooled, max(ends), min(ends), n, decay
+                )
+                for name, ends, decay in zip(names, p.temperature_bounds, decays, strict=True)
+            ]
+        )
+
+    def _cold(self) -> bool:
+        """Return whether the chains may be frozen; given schedules go on to their end."""
+        return self.parameters.temperature_bounds is None and super()._cold()
+
+    # -- swaps --------------------------------------------------------------------------------
+
+    def _exchange(self, temperatures: Any) -> None:
+        """Swap neighbours' states, and let the ladder adapt."""
+        chains = self.chains
+        if self.n == 1 or chains is None:
+            return
+        parity = self.cooled % 2
+        adaptive = self.parameters.temperature_bounds is None
+        order = None if adaptive else np.argsort(temperatures, kind="stable")
+        beta, s = 1 / temperatures, chains.scores
+        if order is not None:
+            beta, s = beta[order], s[order]
+        log_ratio = gains(s[parity:-1:2], s[parity + 1 :: 2], 1.0)
+        with np.errstate(invalid="ignore", over="ignore"):
+            log_ratio *= beta[parity:-1:2] - beta[parity + 1 :: 2]
+        log_ratio[np.isnan(log_ratio)] = 0.0  # of a failed state, at equal temperatures
+        swaps = -self.rng.standard_exponential(len(log_ratio)) < log_ratio
+        if swaps.any():
+            cold = 2 * np.flatnonzero(swaps) + parity
+            hot = cold + 1
+            if order is not None:
+                cold, hot = order[cold], order[hot]
+            chains.exchange(cold, hot)
+        self.swap_attempts[parity::2] += 1
+        self.swap_accepts[parity::2] += swaps
+        until = self.parameters.n_adapt
+        if adaptive and (until is None or self._told <= until):
+            off = np.exp(np.minimum(log_ratio, 0.0)) - self.parameters.swap_rate
+            off[log_ratio == 0.0] = 0.0  # ties tell nothing
+            gaps = self._gaps[parity::2]
+            gaps += LADDER_RATE * off
+            np.maximum(np.minimum(gaps, GAPS[1]), GAPS[0], out=gaps)
+
+    # -- state --------------------------------------------------------------------------------
+
+    def state(self) -> State:
+        """Return everything that changes; see :meth:`Optimizer.state` for when."""
+        return {
+            **super().state(),
+            "gaps": self._gaps.copy(),
+            "swap_attempts": self.swap_attempts.copy(),
+            "swap_accepts": self.swap_accepts.copy(),
+        }
+
+    def restore(self, state: State) -> None:
+        """Go back to a state: what follows is bit-identical."""
+        super().restore(state)
+        self._gaps = np.array(state["gaps"])
+        self.swap_attempts = np.array(state["swap_attempts"])
+        self.swap_accepts = np.array(state["swap_accepts"])
+
+
+ParallelTemperingOptimizer = classic_optimizer(ParallelTempering)
