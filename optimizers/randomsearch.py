@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from l2l.errors import ConfigError
 from l2l.evaluation import Evaluations
 from l2l.optimizer import Optimizer, OptimizerParameters
+from l2l.optimizers.sampling import need_box
 from l2l.options import option
 from l2l.space import Floats
 
@@ -32,13 +30,7 @@ class RandomSearch(Optimizer):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        space = self.space
-        free = [n for n in space.names if np.isinf(space.upper[space.slice(n)]).any()]
-        if free:
-            raise ConfigError(
-                "random search draws each parameter between its bounds, but "
-                f"{', '.join(free)} have none here; give the optimizee a space with low and high"
-            )
+        need_box(self.space, type(self).__name__)
 
     @classmethod
     def n_initial(cls, parameters: Any) -> int:

@@ -18,6 +18,11 @@ def grid(space, param_grid=None, **options):
     return GridSearch(space, GridSearchParameters(param_grid, **options))
 
 
+def at(optimizer, position):
+    """Put a grid to a position."""
+    optimizer.restore({**optimizer.state(), "position": position})
+
+
 def all_values(optimizer, most=10**5):
     """Return all points of a grid as values."""
     rows = []
@@ -111,7 +116,7 @@ def test_a_point_far_inside_a_grid_of_10_to_the_8_costs_no_memory():
         optimizer = grid(space, named, batch=1000)
         assert optimizer.total == 10**8
         for position in (0, 123_456_789 // 2, 10**8 - 1000):
-            optimizer.restore({"position": position})
+            at(optimizer, position)
             points = optimizer.ask()
             assert points.shape == (1000, space.size)
         assert np.allclose(
@@ -128,15 +133,19 @@ def test_a_point_far_inside_a_grid_of_10_to_the_8_costs_no_memory():
 def test_large_integers_are_exact():
     space = ParameterSpace([Parameter("n", 1, 10**8, kind="int")])
     optimizer = grid(space, batch=50)
-    optimizer.restore({"position": 77_777_777})
+    at(optimizer, 77_777_777)
     values = space.repair(space.from_search(optimizer.ask()))
     assert np.array_equal(values[:, 0], np.arange(77_777_778, 77_777_828))
 
 
-def test_the_position_is_the_whole_state():
+def test_the_position_is_the_whole_state_of_the_grid():
     optimizer = grid(ParameterSpace({"a": (0.0, 1.0)}), batch=3)
+    before = optimizer.state()
     optimizer.tell(Evaluations.of(optimizer.ask(), np.zeros(3)))
-    assert optimizer.state() == {"position": 3}
+    after = optimizer.state()
+    changed = {name for name in after if not np.array_equal(after[name], before[name])}
+    assert changed == {"position", "best_point", "best_score"}
+    assert after["position"] == 3
     all_values(optimizer)
     with pytest.raises(L2LError, match="no points left"):
         optimizer.ask()

@@ -46,3 +46,10 @@ def test_bounds_are_needed():
     )
     with pytest.raises(ConfigError, match="free, w have none here"):
         RandomSearch(space)
+
+
+def test_classic_scripts_have_no_bounds_to_draw_between():
+    with pytest.raises(ConfigError, match="x have none here"):
+        RandomSearch(ParameterSpace([Parameter("x")], "raw"))
+    with pytest.raises(ConfigError, match="in the parameters' own units"):
+        RandomSearch(ParameterSpace(SPACE.parameters, "raw"))
