@@ -1,101 +1,54 @@
-"""Genetic algorithm on the operators of DEAP.
+"""Genetic algorithm.
 
 Bounded spaces are searched in the unit cube with simulated binary crossover (Deb & Agrawal 1995,
 Complex Systems 9) and polynomial mutation (Deb & Goyal 1996), both in the bounded form of NSGA-II
 (Deb et al. 2002). Classic spaces in raw units are searched with blend crossover (Eshelman &
-Schaffer 1993) and Gaussian mutation, as in upstream L2L.
+Schaffer 1993) and Gaussian mutation, as in upstream L2L. Any operator of DEAP can be named instead.
 """
 
 from __future__ import annotations
 
-import random
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from deap import tools
 
 from l2l.classic.optimizer import classic_optimizer
-from l2l.errors import ConfigError, L2LError
+from l2l.errors import L2LError
 from l2l.evaluation import Evaluations
-from l2l.optimizer import Optimizer, OptimizerParameters, State
-from l2l.optimizers.bounds import reflected
+from l2l.optimizer import Optimizer, State
+from l2l.optimizers.breeding import Breeding, Children
+from l2l.optimizers.evolutionparameters import GeneticAlgorithmParameters
 from l2l.optimizers.fame import HallOfFame
-from l2l.optimizers.variation import (
-    Mask,
-    PythonRandom,
-    WholeColumns,
-    duplicates,
-    tournament,
-)
-from l2l.options import option
+from l2l.optimizers.operators import deviations
+from l2l.optimizers.restarts import Restarts
+from l2l.optimizers.start import WIDTH, Start
+from l2l.optimizers.variation import contains
 from l2l.space import Floats
 
-#: Probability that a child which is equal to an earlier one is mutated once more.
-AGAIN = 0.8
+#: A population has converged where the better half's scores differ by this, relatively, and the
+#: genes by this much of what they did at first;
+SAME_SCORE, SAME_GENES = 1e-12, 1e-3
+#: or where genes differ by this much.
+COLLAPSED = 1e-12
+#: Full generations without a better best after which an adapting search stagnates.
+PATIENCE = 50
 
-
-class GeneticAlgorithmParameters(OptimizerParameters):
-    """Parameters of :class:`GeneticAlgorithm`; the first nine are those of upstream L2L."""
-
-    seed: int | None = option(None, "of its randomness; the run's seed if none", low=0)
-    pop_size: int = option(50, "individuals of a generation", low=2)
-    cx_prob: float = option(0.9, "probability that a pair of parents is mated", low=0, high=1)
-    mut_prob: float = option(1.0, "probability that a child is mutated", low=0, high=1)
-    n_iteration: int | None = option(None, "generations, where the run says no stop", low=0)
-    ind_prob: float | None = option(
-        None, "probability that a gene of a mutated child changes; 1/d if none", low=0, high=1
-    )
-    tourn_size: int = option(3, "individuals of a tournament", low=1)
-    mate_par: float = option(0.5, "blend crossover: alpha, reach beyond the parents", low=0)
-    mut_par: float | None = option(
-        None,
-        "Gaussian mutation: standard deviation in search coordinates; if none, 0.1 in the unit "
-        "cube and 1 in raw units",
-        above=0,
-    )
-    elitism: int = option(1, "best individuals that survive if no child is better", low=0)
-    crossover: str = option(
-        "auto",
-        "auto is sbx where every parameter has bounds, else blend",
-        choices=("auto", "blend", "sbx"),
-    )
-    mutation: str = option(
-        "auto",
-        "auto is polynomial where every parameter has bounds, else gaussian",
-        choices=("auto", "gaussian", "polynomial"),
-    )
-    eta_cx: float = option(15.0, "SBX: crowding; higher: children nearer to parents", low=0)
-    eta_mut: float = option(20.0, "polynomial mutation: crowding; higher: smaller steps", low=0)
-    hall_of_fame: int = option(20, "best distinct individuals ever that are kept", low=1)
-
-    def check(self) -> None:
-        """Refuse more elites than individuals."""
-        if self.elitism >= self.pop_size:
-            raise ConfigError(
-                f"elitism must be less than pop_size ({self.pop_size}), got {self.elitism}"
-            )
-
-
-@dataclass
-class _Children:
-    """Those between ``ask`` and ``tell``; a child with a NaN score is being evaluated."""
-
-    points: Floats
-    scores: Floats
-
-    @property
-    def new(self) -> Mask:
-        return np.isnan(self.scores)
+__all__ = ["GeneticAlgorithm", "GeneticAlgorithmOptimizer", "GeneticAlgorithmParameters"]
 
 
 class GeneticAlgorithm(Optimizer):
-    """Evolves a population by tournament selection, crossover, mutation and elitism.
+    """Evolves a population by selection, crossover, mutation and elitism.
 
-    A generation is ``pop_size`` children. Those that are equal to their parent keep its fitness and
-    are not evaluated again, so that ``ask`` returns between one and ``pop_size`` points. A child
-    that is equal to an earlier one is mutated once more with probability 0.8. What leaves the
-    bounds is reflected. Evaluations that did not end ok rank worst.
+    A generation is ``pop_size`` children (or ``replaced`` ones, of which the better ones replace
+    the worst: steady state). Those that are equal to their parent keep its fitness and are not
+    evaluated again, so that ``ask`` returns between one and all of them. A child that is equal to
+    an earlier one is mutated once more with probability 0.8. What leaves the bounds is reflected.
+    Evaluations that did not end ok rank worst; where a whole generation failed, the population
+    stays.
+
+    The strength of mutation adapts by the success rule unless it is given, and the steps of genes
+    are to each other as the population is wide. A population that has converged is drawn anew, or
+    ends the run if ``restarts`` is none; the hall of fame stays.
 
     Attributes:
         population: ``(pop_size, d)`` of the current generation, in search coordinates.
@@ -103,122 +56,159 @@ class GeneticAlgorithm(Optimizer):
         hall_of_fame: The best individuals ever.
 
     Raises:
-        ConfigError: If SBX or polynomial mutation is asked for in a space without bounds.
+        ConfigError: If SBX or polynomial mutation is asked for in a space without bounds, or an
+            operator of DEAP does not work in the space.
     """
 
     Parameters = GeneticAlgorithmParameters
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        d, bounded = self.space.size, self.space.bounded
-        p = self.parameters
-        self.random = PythonRandom(int(self.rng.integers(2**63)))
+        d, p = self.space.size, self.parameters
+        self.breeding = Breeding(self.space, p, self.rng)
+        self.restarts = Restarts(p.restarts, p.pop_size)
         self.population: Floats = np.empty((0, d))
         self.scores: Floats = np.empty(0)
         self.hall_of_fame = HallOfFame.empty(d)
-        self._children: _Children | None = None
-        self._whole = WholeColumns(self.space)
-        self._ind_prob = 1 / d if p.ind_prob is None else float(p.ind_prob)
-        raw = self.space.coordinates == "raw"
-        self._sigma = (1.0 if raw else 0.1) if p.mut_par is None else float(p.mut_par)
-        self._sbx = p.crossover == "sbx" or (p.crossover == "auto" and bounded)
-        self._polynomial = p.mutation == "polynomial" or (p.mutation == "auto" and bounded)
-        if (self._sbx or self._polynomial) and not bounded:
-            raise ConfigError(
-                "sbx and polynomial need a space in which every parameter has bounds; give bounds, "
-                f"or crossover: blend and mutation: gaussian (got {p.crossover}, {p.mutation})"
-            )
+        self._start: Start | None = None  # known after the first generation
+        self._over: str | None = None
+        self._best, self._waited = -np.inf, 0  # of this start; generations without a better one
+        self._children: Children | None = None
+
+    @property
+    def done(self) -> str | None:
+        """Why it is over: the score is reached, or the population has converged."""
+        return super().done or self._over
+
+    def start_from(self, points: Floats, scores: Floats) -> None:
+        """Begin with the best of known points; first points that were given fill up."""
+        given = self.initial
+        super().start_from(points, scores)
+        if given is not None and self.initial is not None:
+            self.initial = np.concatenate([self.initial, given])[: self.parameters.pop_size]
 
     # -- ask and tell -------------------------------------------------------------------------
 
     def ask(self) -> Floats:
         """Return ``(n, d)`` points, 1 <= n <= ``pop_size``; in the first generation all of them."""
-        if len(self.population):
-            self._children = self._bred()
-        else:
-            points = self.first_points(self.parameters.pop_size)
-            points = self._whole.snapped(points) if self._whole else points
-            self._children = _Children(points, np.full(len(points), np.nan))
-        return self._children.points[self._children.new]
+        if not len(self.population):
+            self._children = Children.first(self._drawn())
+            return self._children.points.copy()
+        n = self.parameters.replaced or len(self.population)
+        assert self._start is not None
+        children = self.breeding.children(
+            self.population, self.scores, n, self._start.sigma, self.rng
+        )
+        self._children = children
+        new = children.new
+        return children.points if new.all() else children.points[new]
 
     def tell(self, evaluations: Evaluations) -> None:
-        """Make the children the next population."""
+        """Make the children the next population, or a part of it."""
         children, self._children = self._children, None
         asked = 0 if children is None else int(children.new.sum())
         scores = self.scored(evaluations, expected=asked)
         assert children is not None
-        new = children.new
-        children.points[new], children.scores[new] = evaluations.evaluated, scores
+        self.restarts.count(asked)
+        if len(self.population) and not np.isfinite(scores).any():
+            return
+        self._learn(children, scores)
         self.hall_of_fame = self.hall_of_fame.with_more(
             evaluations.evaluated, scores, evaluations.id, self.parameters.hall_of_fame
         )
-        self._keep_elites(children)
-        self.population, self.scores = children.points, children.scores
+        new = children.new
+        if new.all():
+            children.points = evaluations.evaluated.copy()
+        else:
+            children.points[new] = evaluations.evaluated
+        children.scores[new] = scores
+        self._succeed(children, new)
+        if self._start is None:
+            self._start = self._first_start()
+        best = float(self.scores.max())
+        self._waited = 0 if best > self._best else self._waited + 1
+        self._best = max(best, self._best)
+        if self._converged() or self._stagnates() or self.restarts.exhausted:
+            self._restart()
 
-    def _keep_elites(self, children: _Children) -> None:
+    def _drawn(self) -> Floats:
+        """Return a first population ``(n, d)``, of the run or of a restart."""
+        if self._start is None:
+            points = self.first_points(self.parameters.pop_size)
+        else:
+            n = self.restarts.pop_size
+            points = np.array([self._start.elsewhere(self.space, self.rng) for _ in range(n)])
+        whole = self.breeding.whole
+        return whole.snapped(points) if whole else points
+
+    def _first_start(self) -> Start:
+        """Return mean and width of the first population; 0.3 or 1 where it has no width."""
+        spread = deviations(self.population)
+        default = np.where(np.isfinite(self.space.upper), WIDTH, 1.0)
+        return Start(self.population.mean(axis=0), np.where(spread > 0, spread, default))
+
+    def _learn(self, children: Children, scores: Floats) -> None:
+        """Adapt the strength of mutation to what became of the mutated."""
+        kinds, parents = children.kinds[children.new], children.parents[children.new]
+        mutated = kinds >= 0
+        better = scores[mutated] > parents[mutated]
+        self.breeding.strength.learn(kinds[mutated], better, len(children.scores))
+
+    # -- succession ---------------------------------------------------------------------------
+
+    def _succeed(self, children: Children, new: Any) -> None:
+        """Make the next population of the current one and its children."""
+        if self.parameters.replaced is None or not len(self.population):
+            self._keep_elites(children)
+            self.population, self.scores = children.points, children.scores
+            return
+        points, scores = children.points[new], children.scores[new]
+        everybody = np.concatenate([self.scores, scores])
+        m = len(self.scores)
+        best = np.argsort(-everybody, kind="stable")[:m]
+        leaving = np.setdiff1d(np.arange(m), best)
+        coming = best[best >= m] - m
+        self.population, self.scores = self.population.copy(), self.scores.copy()
+        self.population[leaving], self.scores[leaving] = points[coming], scores[coming]
+
+    def _keep_elites(self, children: Children) -> None:
         """Let the best of the population replace the worst children, if those are worse."""
         for elite in np.argsort(-self.scores, kind="stable")[: self.parameters.elitism]:
             point, worst = self.population[elite], int(np.argmin(children.scores))
-            is_there = (children.points == point).all(axis=1).any()
-            if self.scores[elite] > children.scores[worst] and not is_there:
+            if self.scores[elite] > children.scores[worst] and not contains(children.points, point):
                 children.points[worst], children.scores[worst] = point, self.scores[elite]
 
-    # -- breeding -----------------------------------------------------------------------------
+    def _converged(self) -> bool:
+        """Whether nothing is left in the population that crossover and mutation could use."""
+        p, strength = self.parameters, self.breeding.strength
+        floats = ~self.breeding.whole.whole
+        alive = p.mut_prob > 0 and p.ind_prob != 0 and not strength.adapts
+        if alive or not floats.any() or self._start is None:
+            return False
+        better = np.sort(self.scores)[len(self.scores) // 2 :]
+        if not np.isfinite(better[0]):
+            return False
+        equal = better[-1] - better[0] <= SAME_SCORE * abs(better[-1])
+        if not equal and strength.factors.min() > COLLAPSED:
+            return False
+        wide = float((deviations(self.population) / self._start.sigma)[floats].max())
+        return wide <= (SAME_GENES if equal else COLLAPSED)
 
-    def _bred(self) -> _Children:
-        """Return a generation of children."""
+    def _stagnates(self) -> bool:
+        """Whether there was nothing better for too many generations."""
         p = self.parameters
-        with self.random.lent():
-            winners = tournament(self.scores, len(self.population), p.tourn_size)
-            parents = self.population[winners]
-            points = self._mated(parents)
-            chosen = [i for i in range(len(points)) if random.random() < p.mut_prob]
-            points = self._mutated(points, chosen)
-            again = [i for i in duplicates(points) if random.random() < AGAIN]
-            points = self._mutated(points, again)
-            same = (points == parents).all(axis=1)
-            if same.all():  # there must be something to evaluate
-                points = self._mutated(points, [random.randrange(len(points))], every_gene=True)
-                same = (points == parents).all(axis=1)
-        scores = np.where(same, self.scores[winners], np.nan)
-        if same.all():  # a space of a single point
-            scores[0] = np.nan
-        return _Children(points, scores)
+        most = p.stagnation or (PATIENCE if self.breeding.strength.adapts else None)
+        share = (p.replaced or p.pop_size) / p.pop_size
+        return most is not None and self._waited * share >= most
 
-    def _mated(self, parents: Floats) -> Floats:
-        """Return the children of neighbours among the parents ``(n, d)``, not yet mutated."""
-        p, points = self.parameters, parents.copy()
-        pairs = [i for i in range(0, len(parents) - 1, 2) if random.random() < p.cx_prob]
-        for i in pairs:
-            first, second = points[i].tolist(), points[i + 1].tolist()
-            if self._sbx:
-                tools.cxSimulatedBinaryBounded(first, second, p.eta_cx, 0.0, 1.0)
-            else:
-                tools.cxBlend(first, second, p.mate_par)
-            points[i], points[i + 1] = first, second
-        if self._whole and pairs:
-            self._whole.exchanged(points, parents, np.array(pairs), self.rng)
-        return self._inside(points)
-
-    def _mutated(self, points: Floats, rows: list[int], every_gene: bool = False) -> Floats:
-        """Return the points with some rows mutated."""
-        p, before = self.parameters, points
-        probability = 1.0 if every_gene else self._ind_prob
-        points = points.copy()
-        for i in rows:
-            child = points[i].tolist()
-            if self._polynomial:
-                tools.mutPolynomialBounded(child, p.eta_mut, 0.0, 1.0, probability)
-            else:
-                tools.mutGaussian(child, 0.0, self._sigma, probability)
-            points[i] = child
-        if self._whole:
-            points = self._whole.stepped(before, points, self.rng)
-        return self._inside(points)
-
-    def _inside(self, points: Floats) -> Floats:
-        points = reflected(points, self.space.lower, self.space.upper)
-        return self._whole.snapped(points) if self._whole else points
+    def _restart(self) -> None:
+        """Let the next generation be a new first one, if there may be one."""
+        if not self.restarts.next(self.rng):
+            self._over = "the population has converged"
+            return
+        self.population, self.scores = self.population[:0], self.scores[:0]
+        self.breeding.strength.factors = np.full(2, self.restarts.sigma_factor)
+        self._best, self._waited = -np.inf, 0
 
     # -- state --------------------------------------------------------------------------------
 
@@ -226,25 +216,39 @@ class GeneticAlgorithm(Optimizer):
         """Return everything that changes; see :meth:`Optimizer.state` for when."""
         if self._children is not None:
             raise L2LError("the state is taken after tell and before the next ask, not between")
-        fame = self.hall_of_fame
+        fame, start, deap = self.hall_of_fame, self._start, self.breeding.deap
         return {
             **super().state(),
-            "python_random": self.random.pack(),
             "population": self.population,
             "scores": self.scores,
             "fame_points": fame.points,
             "fame_scores": fame.scores,
             "fame_ids": fame.ids,
+            "strength": self.breeding.strength.factors,
+            "start_mean": None if start is None else start.mean,
+            "start_sigma": None if start is None else start.sigma,
+            "restarts": self.restarts.pack(),
+            "over": self._over,
+            "best": self._best,
+            "waited": self._waited,
+            "python_random": None if deap is None else deap.random.pack(),
         }
 
     def restore(self, state: State) -> None:
         """Go back to a state: what follows is bit-identical."""
         super().restore(state)
-        self.random.unpack(state["python_random"])
         self.population, self.scores = state["population"], state["scores"]
         self.hall_of_fame = HallOfFame(
             state["fame_points"], state["fame_scores"], state["fame_ids"]
         )
+        self.breeding.strength.factors = state["strength"]
+        mean, sigma = state["start_mean"], state["start_sigma"]
+        self._start = None if mean is None else Start(mean, sigma)
+        self.restarts.unpack(state["restarts"])
+        self._over = state["over"]
+        self._best, self._waited = float(state["best"]), int(state["waited"])
+        if self.breeding.deap is not None:
+            self.breeding.deap.random.unpack(state["python_random"])
         self._children = None
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.optimizers.variation import duplicates
+from l2l.optimizers.variation import distinct
 from l2l.space import Floats
 
 
@@ -38,9 +38,9 @@ class HallOfFame:
             worthy &= scores > self.scores[-1]
         if not worthy.any():
             return self
-        points = np.concatenate([self.points, points[worthy]])
-        scores = np.concatenate([self.scores, scores[worthy]])
-        ids = np.concatenate([self.ids, np.asarray(ids)[worthy]])
-        order = np.argsort(-scores, kind="stable")
-        order = np.delete(order, duplicates(points[order]))[:size]
-        return HallOfFame(points[order], scores[order], ids[order])
+        new = np.flatnonzero(worthy)
+        rows = [*self.points, *(points[place] for place in new)]  # views
+        scores = np.concatenate([self.scores, scores[new]])
+        ids = np.concatenate([self.ids, np.asarray(ids)[new]])
+        best = distinct(rows, np.argsort(-scores, kind="stable").tolist(), size)
+        return HallOfFame(np.array([rows[i] for i in best]), scores[best], ids[best])

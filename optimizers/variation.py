@@ -1,24 +1,22 @@
-"""Selection and variation for evolutionary algorithms, on the operators of DEAP.
-
-Fortin, De Rainville, Gardner, Parizeau & Gagné (2012), DEAP: evolutionary algorithms made easy,
-JMLR 13. Its operators draw from Python's global ``random``, and work on lists element by element.
-"""
+"""What variation needs beside its operators: whole numbers, duplicates, a lent ``random``."""
 
 from __future__ import annotations
 
 import contextlib
+import functools
 import random
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from deap import tools
 from numpy.typing import NDArray
 
 from l2l.space import Floats, ParameterSpace
 
 Mask = NDArray[np.bool_]
+#: Numbers of a row that are compared before all of them are.
+GLANCE = 16
 
 
 class PythonRandom:
@@ -55,37 +53,52 @@ class PythonRandom:
         self._state = (random.Random.VERSION, tuple(words), spare)
 
 
-class _Candidate:
-    """One individual, as a tournament sees it."""
-
-    __slots__ = ("fitness", "place")
-
-    def __init__(self, place: int, fitness: float) -> None:
-        self.place = place
-        self.fitness = fitness
-
-
-def tournament(scores: Floats, n: int, size: int) -> NDArray[np.int64]:
-    """Return the places ``(n,)`` of the winners of ``n`` tournaments among ``size`` each.
-
-    Candidates are drawn with replacement; of several with the best score the one drawn first wins.
-    Uses the global ``random``.
-    """
-    candidates = [_Candidate(place, score) for place, score in enumerate(scores.tolist())]
-    winners = tools.selTournament(candidates, n, size)
-    return np.array([winner.place for winner in winners], dtype=np.int64)
-
-
 def duplicates(points: Floats) -> list[int]:
     """Return the rows of ``points`` ``(n, d)`` that are equal to an earlier one."""
-    seen: set[bytes] = set()
-    again = []
-    for place, row in enumerate(points):
-        key = row.tobytes()
-        if key in seen:
-            again.append(place)
-        seen.add(key)
-    return again
+    keep = distinct(points, range(len(points)), len(points))
+    return sorted(set(range(len(points))) - set(keep))
+
+
+def distinct(rows: Floats | Sequence[Floats], order: Iterable[int], most: int) -> list[int]:
+    """Return the first ``most`` places in an order whose rows ``(d,)`` are not equal to one before.
+
+    A few numbers of each row are compared before all of them are.
+    """
+    seen: dict[bytes, list[int]] = {}
+    kept: list[int] = []
+    for place in order:
+        if len(kept) == most:
+            break
+        row = rows[place]
+        alike = seen.setdefault(row[_some(len(row))].tobytes(), [])
+        if not any(np.array_equal(rows[other], row) for other in alike):
+            alike.append(place)
+            kept.append(place)
+    return kept
+
+
+def unchanged(points: Floats, before: Floats, places: NDArray[np.int64]) -> Mask:
+    """Return ``(n,)`` whether rows of points are equal to the rows ``before[places]``."""
+    d = points.shape[1]
+    if d <= GLANCE:
+        return np.asarray((points == before[places]).all(axis=1))
+    some = _some(d)
+    same: Mask = (points[:, some] == before[np.ix_(places, some)]).all(axis=1)
+    for row in np.flatnonzero(same):
+        same[row] = np.array_equal(points[row], before[places[row]])
+    return same
+
+
+def contains(rows: Floats, row: Floats) -> bool:
+    """Return whether one of the rows ``(n, d)`` is equal to ``row`` ``(d,)``."""
+    some = _some(len(row))
+    alike = np.flatnonzero((rows[:, some] == row[some]).all(axis=1))
+    return any(np.array_equal(rows[place], row) for place in alike)
+
+
+@functools.lru_cache(maxsize=8)
+def _some(d: int) -> NDArray[np.int64]:
+    return np.linspace(0, d - 1, min(d, GLANCE)).astype(np.int64)
 
 
 class WholeColumns:

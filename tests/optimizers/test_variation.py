@@ -4,7 +4,6 @@ import random
 
 import numpy as np
 import pytest
-from deap import tools
 
 from l2l import Parameter, ParameterSpace
 from l2l.evaluation import Evaluations
@@ -13,13 +12,11 @@ from l2l.optimizers.evolution import GeneticAlgorithm, GeneticAlgorithmParameter
 from l2l.optimizers.variation import (
     PythonRandom,
     WholeColumns,
+    contains,
+    distinct,
     duplicates,
-    tournament,
+    unchanged,
 )
-
-BOX = ParameterSpace([Parameter("x", -2.0, 3.0, shape=(12,))])
-RAW = ParameterSpace([Parameter("x", shape=(12,))], "raw")
-
 
 # -- the borrowed state ---------------------------------------------------------------------------
 
@@ -59,83 +56,8 @@ def test_packed_state_holds_the_spare_normal_number(draws):
         assert [random.gauss(0, 1), random.random()] == first
 
 
-# -- operators against DEAP -----------------------------------------------------------------------
-
-
 def algorithm(space, seed=0, **options):
     return GeneticAlgorithm(space, GeneticAlgorithmParameters(**options), seed=seed)
-
-
-def test_tournament_is_deaps():
-    scores = np.random.default_rng(0).normal(size=30)
-
-    class Fit:
-        def __init__(self, place):
-            self.place, self.fitness = place, scores[place]
-
-    with PythonRandom(1).lent():
-        ours = tournament(scores, 40, 4)
-    with PythonRandom(1).lent():
-        deaps = [c.place for c in tools.selTournament([Fit(i) for i in range(30)], 40, 4)]
-    assert ours.tolist() == deaps
-
-
-def test_failed_evaluations_lose_every_tournament_they_can_lose():
-    scores = np.array([-np.inf] * 9 + [0.0])
-    with PythonRandom(0).lent():
-        wins = tournament(scores, 2000, 3)
-    # the one that worked loses only where it is not drawn: (9/10)^3 = 0.729
-    assert np.mean(wins == 9) == pytest.approx(1 - 0.729, abs=0.04)  # 4 standard errors
-
-
-def test_ties_are_broken_at_random():
-    with PythonRandom(0).lent():
-        wins = tournament(np.zeros(10), 5000, 3)
-    counts = np.bincount(wins, minlength=10)
-    assert ((counts - 500) ** 2 / 500).sum() < 27.9  # chi-square, 9 degrees of freedom, p = 0.001
-
-
-def _deap(operator, rows, *args):
-    children = [row.tolist() for row in rows]
-    operator(*children, *args)
-    return np.array(children)
-
-
-@pytest.mark.parametrize(
-    ("space", "operator", "args"),
-    [(BOX, tools.cxSimulatedBinaryBounded, (7.0, 0.0, 1.0)), (RAW, tools.cxBlend, (0.4,))],
-)
-def test_crossover_is_deaps(space, operator, args):
-    parents = np.random.default_rng(2).random((6, 12))
-    ga = algorithm(space, cx_prob=1.0, eta_cx=7.0, mate_par=0.4)
-    with PythonRandom(4).lent():
-        ours = ga._mated(parents)
-    with PythonRandom(4).lent():
-        [random.random() for _ in range(3)]  # which pairs mate
-        deaps = [_deap(operator, parents[i : i + 2], *args) for i in (0, 2, 4)]
-    assert np.array_equal(ours, np.concatenate(deaps))
-    assert not np.array_equal(ours, parents)
-
-
-@pytest.mark.parametrize(
-    ("space", "operator", "args"),
-    [
-        (BOX, tools.mutPolynomialBounded, (9.0, 0.0, 1.0, 0.3)),
-        (RAW, tools.mutGaussian, (0.0, 0.7, 0.3)),
-    ],
-)
-def test_mutation_is_deaps(space, operator, args):
-    points = np.random.default_rng(2).random((5, 12))
-    ga = algorithm(space, ind_prob=0.3, eta_mut=9.0, mut_par=0.7)
-    with PythonRandom(4).lent():
-        ours = ga._mutated(points, [0, 3])
-    with PythonRandom(4).lent():
-        deaps = points.copy()
-        for i in (0, 3):
-            deaps[i] = _deap(operator, points[i : i + 1], *args)[0]
-    assert np.array_equal(ours, deaps)
-    assert (ours[[1, 2, 4]] == points[[1, 2, 4]]).all()
-    assert 0 < (ours != points).sum() < 24
 
 
 # -- reflection -----------------------------------------------------------------------------------
@@ -171,6 +93,16 @@ def test_duplicates_are_the_later_ones():
     assert duplicates(rows) == [2, 3, 4]
 
 
+def test_rows_that_differ_in_one_of_many_numbers_are_told_apart():
+    rows = np.zeros((4, 1000))
+    rows[1, 777] = 1.0
+    assert duplicates(rows) == [2, 3]
+    assert distinct(rows, [3, 1, 0], 2) == [3, 1]
+    assert unchanged(rows, rows, np.array([0, 0, 3, 1])).tolist() == [True, False, True, False]
+    assert contains(rows[:1], rows[3])
+    assert not contains(rows[:1], rows[1])
+
+
 def mixed():
     return ParameterSpace(
         [
@@ -204,9 +136,9 @@ def test_a_small_mutation_of_an_integer_is_one_step_and_of_a_choice_another_choi
 def test_crossover_only_exchanges_choices():
     space, rng = mixed(), np.random.default_rng(0)
     ga = algorithm(space, cx_prob=1.0)
-    parents = ga._whole.snapped(space.sample(200, rng))
-    with PythonRandom(0).lent():
-        children = ga._mated(parents)
+    parents = ga.breeding.whole.snapped(space.sample(200, rng))
+    children = parents.copy()
+    ga.breeding._mate(children, np.arange(0, 200, 2), rng)
     old, new = (
         space.repair(space.from_search(p))[:, 3].reshape(-1, 2) for p in (parents, children)
     )
@@ -232,7 +164,7 @@ def test_integers_and_choices_are_found():
         ga = algorithm(space, seed, pop_size=20)
         for _ in range(60):
             points = ga.ask()
-            snapped = ga._whole.snapped(points)
+            snapped = ga.breeding.whole.snapped(points)
             assert np.allclose(snapped, points, rtol=0, atol=1e-12)
             ga.tell(Evaluations.of(points, fitness(points)))
         best = space.decode(ga.hall_of_fame.points[:1])[0]
