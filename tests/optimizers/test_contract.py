@@ -14,9 +14,22 @@ from l2l.testing.optimizers import CONTRACT
 
 #: Options with which an optimizer does more within the few generations of a check.
 SMALL = {
+    "cma_es": {"pop_size": 6},
+    "cross_entropy": {"pop_size": 8, "rho": 0.5, "temp_decay": 0.9, "tol_x": 0.2},
+    "evolution_strategies": {"pop_size": 3, "tol_x": 0.9, "restarts": "bipop"},
+    "ensemble_kalman_filter": {"pop_size": 7, "sample": True, "n_batches": 2},
+    "face": {"min_pop_size": 8, "max_pop_size": 14, "n_expand": 3, "restarts": "ipop"},
     "genetic_algorithm": {"pop_size": 9, "elitism": 2, "hall_of_fame": 3},
     "grid_search": {"n_points": 3, "batch": 7},
+    "gradient_ascent": {"learning_rate": 0.1, "n_random_steps": 3},
+    "latin_hypercube": {"n_samples": 23, "batch": 7},
+    "natural_evolution_strategies": {"pop_size": 3, "tol_x": 0.9, "bounds": "resample"},
+    "parallel_tempering": {"n_parallel_runs": 4, "temp_decay": 0.5},
+    "quasi_random": {"pop_size": 7},
     "random_search": {"pop_size": 8},
+    "simulated_annealing": {"n_parallel_runs": 3, "temp_decay": 0.5},
+    "stochastic_gradient_ascent": {"learning_rate": 0.1, "antithetic": False},
+    "xnes": {"pop_size": 4, "tol_x": 0.9, "step_control": "phases"},
 }
 
 
