@@ -9,8 +9,6 @@ clipped), start uniform in [-4, 4]^D. Instances 1-5 are for tuning, 11-15 for th
 from __future__ import annotations
 
 import argparse
-import os
-import tempfile
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
@@ -19,42 +17,13 @@ from typing import Any
 
 import numpy as np
 import yaml
+from peers.problems import GROUPS, SIGMA, TARGETS, Points, Problem, problem_of
 from threadpoolctl import threadpool_limits
 
 from l2l import ParameterSpace, registry
 from l2l.evaluation import Evaluations
 from l2l.optimizer import Optimizer
 from l2l.space import Parameter
-
-TARGETS = 10.0 ** np.linspace(2, -8, 51)
-GROUPS = {"separable": (1, 5), "moderate": (6, 9), "ill": (10, 14), "multi": (15, 19),
-          "weak": (20, 24)}  # fmt: skip
-#: Standard deviation with which methods that begin at one point begin.
-SIGMA = 2.0
-
-Points = np.ndarray[Any, np.dtype[np.float64]]
-
-
-@dataclass
-class Problem:
-    """One function of the suite.
-
-    Attributes:
-        function: Number of the function, 1..24.
-        instance: Number of the instance.
-        dimension: D.
-        value: ``value(x)`` for ``x`` ``(D,)``, above the optimum: 0 is best.
-    """
-
-    function: int
-    instance: int
-    dimension: int
-    value: Callable[[Points], float]
-
-    @property
-    def seed(self) -> int:
-        """For whoever runs on it: the same for all who are compared."""
-        return 1000 * self.instance + self.function
 
 
 @dataclass
@@ -66,25 +35,6 @@ class Solved:
     fraction: float
     best: float
     evaluations: int
-
-
-def problem_of(function: int, instance: int, dimension: int) -> Problem:
-    """Return one problem of the bbob suite."""
-    import cocoex
-
-    suite = cocoex.Suite(
-        "bbob", f"instances: {instance}", f"dimensions: {dimension} function_indices: {function}"
-    )
-    problem = suite.get_problem(0)
-    folder = os.getcwd()
-    with tempfile.TemporaryDirectory() as scratch:  # COCO tells the optimum in a file only
-        os.chdir(scratch)
-        problem._best_parameter("print")
-        optimum = float(problem(np.loadtxt("._bbob_problem_best_parameter.txt")))
-        os.chdir(folder)
-    problem.free()
-    problem = suite.get_problem(0)
-    return Problem(function, instance, dimension, lambda x, s=suite: problem(x) - optimum)
 
 
 def play(optimizer: Optimizer, value: Callable[[Points], float], budget: int) -> tuple[float, int]:
@@ -105,10 +55,11 @@ def optimizer_for(name: str, options: dict[str, Any], problem: Problem) -> Optim
     cls = registry.load("optimizers", name)
     fields = cls.Parameters.__dataclass_fields__
     rng = np.random.default_rng(problem.seed)
-    if "sigma" in fields:
-        options = {"sigma": SIGMA, **options}
+    width = next((name for name in ("sigma", "noise_std") if name in fields), None)
+    if width is not None:
+        options = {width: SIGMA, **options}
     parameters = cls.Parameters(**options)
-    n = 1 if "sigma" in fields else max(1, cls.n_initial(parameters))
+    n = 1 if width is not None else max(1, cls.n_initial(parameters))
     initial = rng.uniform(-4, 4, (n, problem.dimension))
     space = ParameterSpace([Parameter("x", shape=(problem.dimension,))], "raw")
     return cls(space, parameters, seed=problem.seed, initial=initial)

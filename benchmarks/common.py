@@ -12,7 +12,7 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -58,6 +58,7 @@ class Report:
         reference: str | None = None,
         reference_value: float | None = None,
         at_most: float | None = None,
+        at_least: float | None = None,
         ratio_at_most: float | None = None,
         less: bool = False,
     ) -> None:
@@ -70,6 +71,7 @@ class Report:
             reference: What it is compared with.
             reference_value: The number of that, in the same unit.
             at_most: Target for the value.
+            at_least: Likewise, where more is better.
             ratio_at_most: Target for value over reference value.
             less: Whether the target is to be below the reference value.
         """
@@ -77,6 +79,8 @@ class Report:
         target, ok = None, None
         if at_most is not None:
             target, ok = f"<= {at_most:g} {unit}", value <= at_most
+        elif at_least is not None:
+            target, ok = f">= {at_least:g} {unit}", value >= at_least
         elif ratio_at_most is not None and ratio is not None:
             target, ok = f"<= {ratio_at_most:g} x", ratio <= ratio_at_most
         elif less and ratio is not None:
@@ -105,19 +109,36 @@ class Report:
     def table(self) -> str:
         """Return the rows as a table in Markdown, which is read as it is."""
         head = ("what", "value", "unit", "ratio", "reference", "", "target", "ok")
-        lines = [head] + [_cells(row) for row in self.rows]
-        widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
-        right = (1, 3, 5)
-        lines.insert(1, tuple("-" * w for w in widths))
-        return "\n".join(
-            "| "
-            + " | ".join(
-                cell.rjust(w) if i in right else cell.ljust(w)
-                for i, (cell, w) in enumerate(zip(line, widths, strict=True))
-            )
-            + " |"
-            for line in lines
+        return markdown(head, [_cells(row) for row in self.rows], right=(1, 3, 5))
+
+
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]], right: Sequence[int]) -> str:
+    """Return a table in Markdown, with the columns ``right`` flush right."""
+    lines = [head, *rows]
+    widths = [max(len(line[i]) for line in lines) for i in range(len(head))]
+    rule = [("-" * (w - 1) + ":") if i in right else "-" * w for i, w in enumerate(widths)]
+    return "\n".join(
+        "| "
+        + " | ".join(
+            cell.rjust(w) if i in right else cell.ljust(w)
+            for i, (cell, w) in enumerate(zip(line, widths, strict=True))
         )
+        + " |"
+        for line in (head, rule, *rows)
+    )
+
+
+def fill(path: Path, tables: Mapping[str, str]) -> None:
+    """Replace what stands between ``<!-- NAME: begin -->`` and ``<!-- NAME: end -->`` in a file."""
+    text = path.read_text()
+    for name, table in tables.items():
+        begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
+        before, _, rest = text.partition(begin)
+        _, found, after = rest.partition(end)
+        if not found:
+            raise ValueError(f"{path} has no lines {begin.strip()} and {end}")
+        text = f"{before}{begin}\n{table}\n\n{end}{after}"
+    path.write_text(text)
 
 
 def _cells(row: Row) -> tuple[str, ...]:
