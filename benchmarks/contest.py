@@ -116,6 +116,8 @@ def _sources(name: str, known: set[Path] | None = None) -> set[Path]:
 
 #: Without a place in the contest: they need observations, or know their end from the start.
 LEFT_OUT = ("ensemble_kalman_filter", "grid_search", "latin_hypercube")
+#: Those that take part in 40 dimensions too, where a run is long.
+WIDE = ("cma_es", "cross_entropy", "evolution_strategies", "natural_evolution_strategies", "xnes")
 EVOSAX = ("evosax", "coco-experiment")
 PEERS = (
     Entry("pycma IPOP", "solve_cma.py", "cma", distribution="cma", integers=True),
@@ -125,6 +127,7 @@ PEERS = (
         "cma",
         packages=("cmaes", "numpy<2.4", "scipy", "coco-experiment"),
         distribution="cmaes",
+        dimensions=(2, 10),
     ),
     Entry("DEAP eaSimple", "solve_deap.py", "eaSimple", distribution="deap", dimensions=(2, 10)),
     Entry(
@@ -153,7 +156,13 @@ PEERS = (
 def ours(left_out: Sequence[str] = LEFT_OUT) -> list[Entry]:
     """Return the registered optimizers of l2l that take part."""
     return [
-        Entry(name, "solve_l2l.py", name, integers=True)
+        Entry(
+            name,
+            "solve_l2l.py",
+            name,
+            integers=True,
+            dimensions=(2, 10, 40) if name in WIDE else (2, 10),
+        )
         for name in registry.names("optimizers")
         if registry.package_of(registry.entry_points("optimizers")[name]) == "l2l"
         and name not in left_out

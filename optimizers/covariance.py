@@ -81,14 +81,11 @@ class Covariance(Protocol):
     def turned(self, z: Floats) -> Floats:
         """Return ``B z`` ``(d,)``, which is ``C^-1/2 y`` for ``y = B D z``."""
 
-    def learn(
-        self, z: Floats, y: Floats | None, weights: Floats, path: Floats, keep: float, c_1: float
-    ) -> None:
-        """Make C ``keep C + c_1 path path^T + sum_i weights_i y_i y_i^T`` (47).
+    def learn(self, z: Floats, weights: Floats, path: Floats, keep: float, c_1: float) -> None:
+        """Make C ``keep C + c_1 path path^T + sum_i weights_i y_i y_i^T`` with y = B D z (47).
 
         Args:
             z: ``(n, d)`` white; may be overwritten.
-            y: ``(n, d)`` coloured; None if the covariance is separable.
             weights: ``(n,)``, multiplied with c_mu.
             path: ``(d,)``.
             keep: Factor of the covariance so far.
@@ -142,11 +139,9 @@ class Full:
         """Return ``B z``."""
         return self.b @ z
 
-    def learn(
-        self, z: Floats, y: Floats | None, weights: Floats, path: Floats, keep: float, c_1: float
-    ) -> None:
+    def learn(self, z: Floats, weights: Floats, path: Floats, keep: float, c_1: float) -> None:
         """Update C; see :meth:`Covariance.learn`."""
-        rows = np.concatenate([y if y is not None else self.colour(z), path[None]])
+        rows = np.concatenate([self.colour(z), path[None]])
         change = (rows.T * np.append(weights, c_1)) @ rows
         self.c *= keep
         self.c += change
@@ -213,9 +208,7 @@ class Separable:
         """Return ``z``: the axes are the coordinates."""
         return z
 
-    def learn(
-        self, z: Floats, y: Floats | None, weights: Floats, path: Floats, keep: float, c_1: float
-    ) -> None:
+    def learn(self, z: Floats, weights: Floats, path: Floats, keep: float, c_1: float) -> None:
         """Update C; see :meth:`Covariance.learn`."""
         squares = np.square(z, out=z)
         c = self.c * (keep + weights @ squares) + c_1 * np.square(path)

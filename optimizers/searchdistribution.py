@@ -1,4 +1,4 @@
-"""SearchDistribution: what natural evolution strategies and evolution strategies have in common."""
+"""SearchDistribution: what CMA-ES, natural evolution strategies and evolution strategies share."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ class SearchDistribution(Optimizer):
         self._real = np.flatnonzero(~self._whole) if self._whole.any() else slice(None)
         self._margin = Margin(self.space)
         self._bounds = Bounds(self.space, p.bounds, but=self._whole)
-        self.mirrored: bool = p.mirrored_sampling_enabled
+        self.mirrored = bool(getattr(p, "mirrored_sampling_enabled", False))
         self.restarts = Restarts(p.restarts, self._first_size(p.pop_size))
         self.start: Start | None = None
         self.mean: Floats = np.empty(0)
@@ -139,15 +139,15 @@ class SearchDistribution(Optimizer):
         scores = self.scored(evaluations, expected=0 if noise is None else len(noise))
         assert noise is not None
         self.restarts.count(len(scores))
-        ordered = np.sort(scores)
-        failed = int(np.searchsorted(ordered, -np.inf, side="right"))
-        if failed == len(scores):
+        ordered = np.sort(scores)[::-1]
+        ordered = ordered[: len(ordered) - int(np.isneginf(ordered).sum())]  # without failures
+        if not len(ordered):
             return
         if evaluations.evaluated is not evaluations.asked:
             noise = self._as_evaluated(evaluations, noise)
-        spread = float(ordered[-1] - ordered[failed])
-        self.stopping.note(ordered[failed:])
-        if spread > 0 or failed:
+        spread = float(ordered[0] - ordered[-1])
+        self.stopping.note(ordered)
+        if spread > 0 or len(ordered) < len(scores):
             self._learn(noise, scores)
             if self._margin:
                 self._keep_margin()

@@ -99,7 +99,8 @@ def test_quiet_prints_nothing(command: Command) -> None:
 
 
 def test_flags_stand_for_settings(command: Command) -> None:
-    flags = "--generations 9 --evaluations 8 --seed 5 --run there --time 1h --target 1e9 --patience 7"
+    flags = "--generations 9 --evaluations 8 --seed 5 --run there"
+    flags += " --time 1h --target 1e9 --patience 7"
     code, _, err = command("run", "config.yaml", "--quiet", *flags.split())
     assert code == 0, err
     history = l2l.load("there")

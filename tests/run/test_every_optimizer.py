@@ -35,8 +35,9 @@ class Bowl(l2l.Optimizee):
 
 
 def run(path, name, evaluations, resume=False):
+    optimizer = {"name": name, **SMALL.get(name, {})}
     return l2l.optimize(
-        Bowl(), {"name": name, **SMALL.get(name, {})}, evaluations=evaluations, run=path, seed=2, executor="inline",
+        Bowl(), optimizer, evaluations=evaluations, run=path, seed=2, executor="inline",
         progress=False, resume=resume,
     )  # fmt: skip
 
