@@ -88,7 +88,8 @@ class Entry:
         if self.ours:
             parts += [_code(ROOT / "l2l" / f"{f}.py") for f in ("optimizer", "evaluation", "space")]
             module = registry.reference("optimizers", self.algorithm).partition(":")[0]
-            parts += [_code(path) for path in sorted(_sources(module.rpartition(".")[2]))]
+            files = sorted(_sources(module.removeprefix("l2l.optimizers.")))
+            parts += [_code(path) for path in files]
         else:
             parts.append(self.version())
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
@@ -100,16 +101,16 @@ def _code(path: Path) -> str:
 
 
 def _sources(name: str, known: set[Path] | None = None) -> set[Path]:
-    """Return the files of a module of ``optimizers/`` and of what it imports from there."""
+    """Return the files of a module below ``optimizers/`` and of what it imports from there."""
     known = set() if known is None else known
-    path = ROOT / "optimizers" / f"{name}.py"
+    path = ROOT / "optimizers" / f"{name.replace('.', '/')}.py"
     if path in known or not path.exists():
         return known
     known.add(path)
     for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("l2l.optimizers"):
-            module = (node.module or "").removeprefix("l2l.optimizers").lstrip(".")
-            for part in [module] if module else [alias.name for alias in node.names]:
+        if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("l2l.optimizers."):
+            module = (node.module or "").removeprefix("l2l.optimizers.")
+            for part in (module, *(f"{module}.{alias.name}" for alias in node.names)):
                 _sources(part, known)
     return known
 

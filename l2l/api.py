@@ -56,7 +56,8 @@ def optimize(
         weights: One an objective; fitness times weights is maximised.
         run: Folder of the run; ``results/<name>`` with the next free number if None.
         start_from: What is known already: the folder of an earlier run, of which the evaluations
-            are learnt from, or a list of individuals, which are evaluated first.
+            are learnt from, or a list of individuals: a population has them in its first
+            generation, a distribution begins at their mean.
         seed: Of all randomness of the run.
         workers: Number of workers; all cores if None.
         executor: Its name, or ``{"name": ..., option: ...}``.

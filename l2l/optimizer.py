@@ -158,7 +158,10 @@ class Optimizer(ABC):
         if given is None:
             return self.space.sample(n, self.rng)
         if len(given) > n:
-            raise ConfigError(f"expected at most {n} initial points, got {len(given)}")
+            raise ConfigError(
+                f"expected at most {n} initial points, got {len(given)}: give fewer individuals, "
+                "or make the first generation larger"
+            )
         drawn = self.space.sample(n - len(given), self.rng) if len(given) < n else given[:0]
         return np.concatenate([given, drawn])
 

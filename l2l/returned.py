@@ -13,6 +13,9 @@ from l2l.evaluation import Floats, Job, Outcome, Status
 from l2l.optimizee import BatchResult, Result
 from l2l.space import Parameter, ParameterSpace
 
+#: What classic optimizees for the ensemble Kalman filter call it -> its name here.
+OLD_NAMES = {"model_out": "observation"}
+
 
 class Invalid(Exception):
     """What came back is no fitness; says what was expected and what came."""
@@ -24,7 +27,9 @@ def outcome_of(job: Job, came: Any, objectives: int) -> Outcome:
         return Outcome(job, Status.OK, (came,))
     try:
         if isinstance(came, Mapping) and "fitness" in came:
-            came = Result(**came)
+            came = Result(
+                **{OLD_NAMES.get(str(name), str(name)): value for name, value in came.items()}
+            )
         if not isinstance(came, Result):
             return Outcome(job, Status.OK, _fitness(came, objectives))
         fitness = _fitness(came.fitness, objectives)

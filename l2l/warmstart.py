@@ -38,7 +38,7 @@ class Known:
 
     Attributes:
         points: ``(n, d)`` in search coordinates, within the bounds.
-        scores: ``(n,)`` their fitness times weights, or None: they are evaluated first.
+        scores: ``(n,)`` their fitness times weights, or None: first points.
     """
 
     points: Floats

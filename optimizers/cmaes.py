@@ -44,7 +44,7 @@ class CMAESParameters(OptimizerParameters):
         f"auto is separable above {FULL_UP_TO} coordinates",
         choices=("auto", "full", "separable"),
     )
-    restarts: str = option("ipop", "what follows convergence", choices=restarts.KINDS)
+    restarts: str = option("auto", restarts.MEANING, choices=restarts.KINDS)
     bounds: str = option("reflect", "how points come to lie in the box", choices=MAPS)
     tol_x: float = option(
         1e-11, "standard deviations at which it has converged, relative to the first", low=0

@@ -62,7 +62,9 @@ class CrossEntropy(Optimizer):
         self._asked = 0
         self._spread = np.inf  # of the scores of the last generation
         self._over: str | None = None
-        self._restarts = Restarts(p.restarts, self._first_size())
+        self._restarts = Restarts(
+            p.restarts, self._first_size(), fixed=getattr(p, "pop_size", None) is not None
+        )
         self._stopping = self._new_stopping()
 
     def _new_stopping(self) -> Stopping:

@@ -75,7 +75,10 @@ class GeneticAlgorithmParameters(OptimizerParameters):
         None, "steady state: children of a generation, which replace the worst; none is off", low=1
     )
     restarts: str = option(
-        "ipop", "what follows where the population has converged", choices=restarts.KINDS
+        "same",
+        "what follows where the population has converged: none (the run ends), same (a start with "
+        "a population of the same size), ipop and bipop (with larger ones)",
+        choices=restarts.KINDS[1:],
     )
     stagnation: int | None = option(
         None,

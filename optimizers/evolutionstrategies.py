@@ -20,6 +20,9 @@ from l2l.optimizers.stepcontrol import utilities
 from l2l.options import option
 from l2l.space import Floats
 
+#: Scores count no more than this where their values matter: squares and sums stay finite.
+HUGE = 1e100
+
 
 class EvolutionStrategiesParameters(OptimizerParameters):
     """Parameters of :class:`EvolutionStrategies`; the first eight are those of upstream L2L."""
@@ -50,10 +53,11 @@ class EvolutionStrategiesParameters(OptimizerParameters):
     seed: int | None = option(None, "of its randomness; the run's seed if none", low=0)
     step: str = option("adam", "what a gradient moves the mean by", choices=tuple(steps.KINDS))
     first_decay: float = option(
-        0.5, "of the mean of the gradients, in a generation (momentum, adam, adamax)", low=0, high=1
-    )
+        0.5, "of the mean of the gradients, in a generation (momentum, adam, adamax)",
+        low=0, high=0.999999,
+    )  # fmt: skip
     second_decay: float = option(
-        0.99, "of the mean of their squares (adam, adamax, rmsprop)", low=0, high=1
+        0.99, "of the mean of their squares (adam, adamax, rmsprop)", low=0, high=0.999999
     )
     weight_decay: float = option(
         0.0,
@@ -69,7 +73,7 @@ class EvolutionStrategiesParameters(OptimizerParameters):
     noise_decay: float = option(
         1.0, "factor of the noise in a generation, on top of that", above=0, high=1
     )
-    restarts: str = option("ipop", "what follows convergence", choices=restarts.KINDS)
+    restarts: str = option("auto", restarts.MEANING, choices=restarts.KINDS)
     bounds: str = option("reflect", "how points come to lie in the box", choices=MAPS)
     tol_x: float = option(
         1e-12, "standard deviations at which it has converged, relative to the first", low=0
@@ -171,6 +175,7 @@ def raw_gradient(noise: Noise, scores: Floats) -> Floats:
     subtracted, which changes the variance only; failed evaluations are left out.
     """
     good = np.isfinite(scores)
+    scores = np.clip(scores, -HUGE, HUGE)
     away = np.where(good, scores, 0.0) - scores[good].mean()
     return noise.first(np.where(good, away, 0.0)) / int(good.sum())
 

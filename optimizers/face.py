@@ -53,7 +53,10 @@ class FACEParameters(FittingParameters, _FACEFields):
     """Parameters of :class:`FACE`; the first ten are those of upstream L2L."""
 
     restarts: str = option(
-        "none", "when it can do no better: none (the run ends) or larger samples", choices=KINDS
+        "none",
+        "when it can do no better: none (the run ends), same (a start with samples of the same "
+        "size), ipop and bipop (with larger ones)",
+        choices=KINDS[1:],
     )
 
     def check(self) -> None:

@@ -12,7 +12,7 @@ from l2l.optimizers.bounds import MAPS
 from l2l.optimizers.distributions import BayesianGaussianMixture, Gaussian, described
 from l2l.optimizers.fitted import FittedGaussian
 from l2l.optimizers.mixture import FittedMixture
-from l2l.optimizers.restarts import KINDS
+from l2l.optimizers.restarts import KINDS, MEANING
 from l2l.options import option
 from l2l.space import Floats
 
@@ -48,9 +48,7 @@ class FittingParameters(OptimizerParameters):
         0.0, "smallest standard deviation, as a share of the initial one", low=0, high=1
     )
     bounds: str = option("reflect", "how points come to lie within the bounds", choices=MAPS)
-    restarts: str = option(
-        "ipop", "after convergence: none (the run ends) or larger populations", choices=KINDS
-    )
+    restarts: str = option("auto", MEANING, choices=KINDS)
     tol_x: float = option(
         1e-11, "converged at this share of the initial standard deviations", low=0
     )

@@ -20,6 +20,8 @@ from l2l.space import Floats, ParameterSpace
 STILL = 1e-9
 #: Generations in which the point stands still, after which the search is over.
 STALLED = 10
+#: Scores and gradients count no more than this: squares and sums stay finite.
+HUGE = 1e100
 
 
 class GradientMethod(Optimizer):
@@ -113,6 +115,7 @@ class GradientMethod(Optimizer):
     def tell(self, evaluations: Evaluations) -> None:
         """Move the point along the gradient."""
         scores = self.scored(evaluations, self._asked)
+        scores = np.where(np.isfinite(scores), np.clip(scores, -HUGE, HUGE), scores)
         self.generation += 1
         self.gradients = self.gradients or evaluations.gradient is not None
         if self.point is None:
@@ -132,7 +135,8 @@ class GradientMethod(Optimizer):
         ok = np.isfinite(scores)
         if ok[0] and evaluations.gradient is not None:
             given = evaluations.gradient[0]
-            return np.where(np.isfinite(given), given, 0.0)  # a coordinate without one stays
+            given = np.where(np.isfinite(given), given, 0.0)  # a coordinate without one stays
+            return np.clip(given, -HUGE, HUGE)
         if ok.sum() < 2:
             return None
         if ok.all():

@@ -20,6 +20,9 @@ from l2l.optimizers.stepcontrol import StepControl, utilities
 from l2l.options import option
 from l2l.space import Floats
 
+#: Scores count no more than this where their values matter.
+HUGE = 1e300
+
 
 class NaturalEvolutionStrategiesParameters(OptimizerParameters):
     """Parameters of :class:`NaturalEvolutionStrategies`; the first nine are upstream L2L's."""
@@ -62,7 +65,7 @@ class NaturalEvolutionStrategiesParameters(OptimizerParameters):
         "(DX-NES), or by its natural gradient",
         choices=stepcontrol.KINDS,
     )
-    restarts: str = option("ipop", "what follows convergence", choices=restarts.KINDS)
+    restarts: str = option("auto", restarts.MEANING, choices=restarts.KINDS)
     bounds: str = option("reflect", "how points come to lie in the box", choices=MAPS)
     tol_x: float = option(
         1e-12, "standard deviations at which it has converged, relative to the first", low=0
@@ -172,6 +175,7 @@ class NaturalEvolutionStrategies(SearchDistribution):
             return shared(scores, self._by_rank)
         good = np.isfinite(scores)
         scores = np.where(good, scores, scores[good].min())
+        scores = np.clip(scores, -HUGE, HUGE)  # their sum would overflow
         away: Floats = scores - scores.mean()
         largest = float(np.abs(away).max())
         if largest > 0:

@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 #: Choices of an option ``restarts``.
-KINDS = ("none", "ipop", "bipop")
+KINDS = ("auto", "none", "same", "ipop", "bipop")
+#: What an option ``restarts`` says of them.
+MEANING = (
+    "what follows convergence: none (the run ends), same (a start elsewhere with a population of "
+    "the same size), ipop and bipop (larger ones); auto is same if pop_size is given, else ipop"
+)
 #: The population never grows beyond so many times its first size (a flat fitness would let it).
 MOST = 2**9
 
@@ -22,11 +27,13 @@ class Restarts:
     """Population size and step size of each restart.
 
     Args:
-        kind: ``none``, ``ipop`` (each restart doubles the population) or ``bipop`` (large
+        kind: ``none``, ``same`` (each restart is as large as the first start), ``ipop`` (each restart doubles the population) or ``bipop`` (large
             populations as in IPOP and small ones with small steps take turns, so that both have
             used the same number of evaluations; a small one may use half of what the last large
-            one did).
+            one did). ``auto`` is ``same`` where the user has fixed the size, for whom a generation
+            must not become more costly in the middle of a run, and else ``ipop``.
         pop_size: Of the first start.
+        fixed: Whether the user has given it.
 
     Attributes:
         n: Number of restarts so far.
@@ -35,8 +42,8 @@ class Restarts:
         used: Evaluations of the current start.
     """
 
-    def __init__(self, kind: str, pop_size: int) -> None:
-        self.kind = kind
+    def __init__(self, kind: str, pop_size: int, fixed: bool = False) -> None:
+        self.kind = kind if kind != "auto" else "same" if fixed else "ipop"
         self.first = self.pop_size = pop_size
         self.n = 0
         self.sigma_factor = 1.0
@@ -71,7 +78,7 @@ class Restarts:
             self.pop_size = int(self.first * (0.5 * large / self.first) ** share)
             self.sigma_factor = float(10.0 ** (-2.0 * rng.random()))
         else:
-            self._large += 1
+            self._large += self.kind != "same"
             self.pop_size = min(self.first * 2**self._large, self.first * MOST)
             self.sigma_factor = 1.0
         return True

@@ -52,7 +52,7 @@ class SearchDistribution(Optimizer):
         self._margin = Margin(self.space)
         self._bounds = Bounds(self.space, p.bounds, but=self._whole)
         self.mirrored = bool(getattr(p, "mirrored_sampling_enabled", False))
-        self.restarts = Restarts(p.restarts, self._first_size(p.pop_size))
+        self.restarts = Restarts(p.restarts, self._first_size(p.pop_size), p.pop_size is not None)
         self.start: Start | None = None
         self.mean: Floats = np.empty(0)
         self.ended: str | None = None

@@ -15,6 +15,16 @@ if TYPE_CHECKING:
 log = logging.getLogger("l2l")
 
 
+def _recommend(result: Result, stream: TextIO) -> None:
+    """Print what the optimizer would settle for, where that is not the best one evaluated."""
+    best = text.individual(result.best.individual)
+    lines = text.individual(result.recommended or {})
+    if lines and lines != best:
+        print("recommended where the fitness is noisy, not evaluated:", file=stream)
+        for line in lines:
+            print(f"  {line}", file=stream)
+
+
 def report(result: Result, stream: TextIO | None = None) -> None:
     """Print the end of a run; draw its figure too if matplotlib is installed."""
     stream = stream or sys.stdout
@@ -28,6 +38,7 @@ def report(result: Result, stream: TextIO | None = None) -> None:
         )
         for line in text.individual(best.individual):
             print(f"  {line}", file=stream)
+        _recommend(result, stream)
     print(f"run: {result.path}", file=stream)
     if len(history) and importlib.util.find_spec("matplotlib") is not None:
         from l2l.view.plots import plot

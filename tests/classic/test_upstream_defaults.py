@@ -32,6 +32,7 @@ from l2l.optimizers.simulatedannealing.optimizer import (
 )
 from l2l.utils.experiment import Experiment
 
+from l2l import ParameterSpace
 from l2l.evaluation import seeds
 from l2l.optimizees.functions.benchmarked_functions import BenchmarkedFunctions
 from l2l.optimizees.functions.optimizee import FunctionGeneratorOptimizee
@@ -47,6 +48,7 @@ from l2l.optimizers.naturalevolutionstrategies import (
     NaturalEvolutionStrategiesOptimizer,
     NaturalEvolutionStrategiesParameters,
 )
+from l2l.testing.optimizers import play
 
 INF = np.inf
 STEPS = {"learning_rate": 0.01, "exploration_step_size": 0.01, "n_random_steps": 5,
@@ -115,7 +117,7 @@ SETTINGS |= {
 }
 
 
-def ran(tmp_path, name, function, noise, most=None):
+def ran(tmp_path, name, function, noise, most):
     """Run upstream's script with one function; return optimizer, optimizee and trajectory."""
     make, parameters_for = SETTINGS[name]
     experiment = Experiment(tmp_path)
@@ -123,7 +125,7 @@ def ran(tmp_path, name, function, noise, most=None):
     (_, fn), _ = BenchmarkedFunctions().get_function_by_index(function, noise=noise)
     optimizee = FunctionGeneratorOptimizee(traj, fn, seed=100)
     parameters = parameters_for(optimizee)
-    if most is not None and getattr(parameters, "n_iteration", None):
+    if getattr(parameters, "n_iteration", None):
         parameters = parameters._replace(n_iteration=min(most, parameters.n_iteration))
     optimizer = make(
         traj, optimizee_create_individual=optimizee.create_individual,
@@ -155,11 +157,29 @@ def test_short(tmp_path, name, noise):
 @pytest.mark.parametrize("noise", [False, True])
 @pytest.mark.parametrize("function", range(15))
 @pytest.mark.parametrize("name", SETTINGS)
-def test_to_the_end(tmp_path, name, function, noise):
-    (_, fn), _ = BenchmarkedFunctions().get_function_by_index(function)
+def test_to_the_end(name, function, noise):
+    """All generations that the scripts ask for; without a run folder, which is tried above."""
+    make, parameters_for = SETTINGS[name]
+    (_, fn), _ = BenchmarkedFunctions().get_function_by_index(function, noise=noise)
+    optimizee = FunctionGeneratorOptimizee(None, fn, seed=100)
     if name == "gs" and fn.dims > 2:
         pytest.skip("31^10 points are no grid to run to its end")
-    check(*ran(tmp_path, name, function, noise))
+    parameters = parameters_for(optimizee)
+    algorithm = next(a for a in make.algorithms if isinstance(parameters, a.Parameters))
+    space = ParameterSpace(optimizee.space.parameters, "raw")
+    drawn = [optimizee.create_individual() for _ in range(algorithm.n_initial(parameters))]
+    optimizer = algorithm(
+        space, parameters, weights=(-0.1,), initial=space.encode(drawn) if drawn else None
+    )
+    rng = np.random.default_rng(1) if noise else None
+
+    def values(points):
+        return np.array([fn.cost_function(x, rng) for x in points])
+
+    n_iteration = getattr(parameters, "n_iteration", 1)
+    generations = play(optimizer, values, n_iteration)
+    assert len(generations) == n_iteration or optimizer.done is not None
+    assert np.isfinite(optimizer.best_score)
 
 
 def test_noise_differs_between_evaluations():

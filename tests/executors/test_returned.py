@@ -68,3 +68,9 @@ def test_batch_lanes_are_judged_one_by_one() -> None:
     outcomes = outcomes_of([JOB] * 3, came, 2)
     assert [o.status for o in outcomes] == [Status.OK, Status.INVALID, Status.FAILED]
     assert outcomes[0].fitness == (1.0, 2.0)
+
+
+def test_the_old_name_of_an_observation():
+    outcome = outcome_of(JOB, {"fitness": 1.0, "model_out": [1.0, 2.0]}, 1)
+    assert outcome.status is Status.OK
+    assert outcome.observation.tolist() == [1.0, 2.0]

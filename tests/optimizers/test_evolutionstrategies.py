@@ -21,7 +21,7 @@ from l2l.optimizers.evolutionstrategies import (
 from l2l.optimizers.noise import Noise
 from l2l.optimizers.steps import KINDS
 from l2l.space import Parameter, ParameterSpace
-from l2l.testing.optimizers import evaluated
+from l2l.testing.optimizers import evaluated, play
 
 #: Salimans' algorithm 1 as it stands.
 PLAIN = {"fitness_shaping_enabled": False, "step": "sgd", "noise_adaptation": "none"}
@@ -275,3 +275,17 @@ def test_upstreams_settings_run_to_their_end(tmp_path):
     )
     traj, _ = experiment.end_experiment(optimizer)
     assert [len(traj.individuals[g]) for g in sorted(traj.individuals)] == [40] * 12
+
+
+def test_scores_near_the_largest_number_leave_no_nan():
+    parameters = EvolutionStrategiesParameters(fitness_shaping_enabled=False)
+    space = ParameterSpace([Parameter("x", -5.0, 5.0, shape=(3,))])
+    optimizer = EvolutionStrategies(space, parameters, seed=1)
+    play(optimizer, lambda p: np.where(p[:, 0] > 0.5, p[:, 1], -np.finfo(float).max), 5)
+    assert np.isfinite(optimizer.mean).all()
+
+
+@pytest.mark.parametrize("name", ["first_decay", "second_decay"])
+def test_a_decay_of_one_is_refused(name):
+    with pytest.raises(ConfigError, match=name):
+        EvolutionStrategiesParameters(**{name: 1.0})

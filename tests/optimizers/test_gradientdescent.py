@@ -491,3 +491,11 @@ def test_points_are_told_as_they_were_evaluated():
     assert not np.array_equal(told.evaluated, points)
     optimizer.tell(told)
     assert np.isclose(optimizer.point[0], 0.55 + 0.01 * 3.0)
+
+
+@pytest.mark.parametrize("rule", RULES, ids=ids)
+def test_scores_near_the_largest_number_leave_no_nan(rule):
+    penalty = -np.finfo(float).max
+    optimizer = rule(BOX, seed=1)
+    play(optimizer, lambda p: np.where(p[:, 0] > 0.5, bowl(p), penalty), 5)
+    assert all(np.isfinite(v).all() for v in (optimizer.point, *optimizer.rule.pack().values()))

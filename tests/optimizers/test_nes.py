@@ -20,7 +20,7 @@ from l2l.optimizers.noise import BLOCK, Noise
 from l2l.optimizers.stepcontrol import StepControl, utilities
 from l2l.optimizers.xnes import XNES, XNESParameters
 from l2l.space import Parameter, ParameterSpace
-from l2l.testing.optimizers import evaluated
+from l2l.testing.optimizers import evaluated, play
 
 #: Wierstra's algorithm as it stands, on one large generation of raw scores.
 PLAIN = {"step_control": "natural", "fitness_shaping_enabled": False, "restarts": "none"}
@@ -351,3 +351,15 @@ def test_upstreams_settings_run_to_their_end(tmp_path):
     )
     traj, _ = experiment.end_experiment(optimizer)
     assert sorted(traj.individuals) == list(range(20))
+
+
+@pytest.mark.parametrize("step_control", ["path", "natural"])
+def test_scores_near_the_largest_number_leave_no_nan(step_control):
+    parameters = NaturalEvolutionStrategiesParameters(
+        fitness_shaping_enabled=False, step_control=step_control
+    )
+    space = ParameterSpace([Parameter("x", -5.0, 5.0, shape=(3,))])
+    optimizer = NaturalEvolutionStrategies(space, parameters, seed=1)
+    play(optimizer, lambda p: np.where(p[:, 0] > 0.5, p[:, 1], -np.finfo(float).max), 5)
+    assert np.isfinite(optimizer.mean).all()
+    assert np.isfinite(optimizer.sigma * optimizer.scale).all()

@@ -16,7 +16,7 @@ def test_none_never_goes_on():
 
 def test_ipop_doubles_up_to_a_limit():
     """Auger & Hansen (2005): factor 2 at each restart, same first step size."""
-    restarts, rng, sizes = Restarts("ipop", 10), np.random.default_rng(0), []
+    restarts, rng, sizes = Restarts("auto", 10), np.random.default_rng(0), []
     for _ in range(12):
         assert restarts.next(rng)
         sizes.append(restarts.pop_size)
@@ -75,3 +75,13 @@ def test_the_state_round_trip():
             restarts.next(np.random.default_rng(seed))
         assert (one.pop_size, one.sigma_factor) == (other.pop_size, other.sigma_factor)
         assert one.exhausted == other.exhausted
+
+
+def test_a_population_that_the_user_has_fixed_stays_as_large():
+    for restarts in (Restarts("auto", 10, fixed=True), Restarts("same", 10)):
+        rng = np.random.default_rng(0)
+        for _ in range(5):
+            restarts.count(1000)
+            assert restarts.next(rng)
+            assert (restarts.pop_size, restarts.sigma_factor) == (10, 1.0)
+        assert restarts.n == 5

@@ -9,6 +9,7 @@ import yaml
 import l2l
 from l2l.cli import main
 from l2l.errors import ConfigError
+from l2l.view.report import report
 
 SPACE = {"x": (-5.0, 5.0), "rule": ["hebb", "bcm"], "n": (1, 9)}
 QUIET = {"executor": "inline", "progress": False}
@@ -148,3 +149,14 @@ def test_what_is_recommended_is_inside_all_bounds(tmp_path):
     assert run.recommended is not None
     assert -5.0 <= run.recommended["x"] <= 5.0
     assert run.recommended["rule"] in ("hebb", "bcm")
+
+
+def test_the_end_of_a_run_shows_what_is_recommended(tmp_path, capsys):
+    space = {"x": (-5.0, 5.0)}
+    for optimizer, shown in (("cma_es", True), ("random_search", False)):
+        run = l2l.optimize(
+            lambda p: -(p["x"] ** 2), optimizer, space=space, generations=3,
+            run=tmp_path / optimizer, **QUIET,
+        )  # fmt: skip
+        report(run)
+        assert ("recommended where the fitness is noisy" in capsys.readouterr().out) == shown
