@@ -20,6 +20,10 @@ $(VENV)/test: $(VENV)/run
 	$(BIN)/python -m pip install --quiet --editable '.[test]'
 	@touch $@
 
+$(VENV)/bench: $(VENV)/test
+	$(BIN)/python -m pip install --quiet --editable '.[bench]'
+	@touch $@
+
 run: $(VENV)/run  ## install, and evolve a spiking network that drives MountainCar (about 2 minutes)
 	$(BIN)/l2l run experiments/mountain_car/config.yaml --next-free
 	@echo "The paper's size (32 individuals, 400 generations):"
@@ -53,8 +57,8 @@ format: $(VENV)/test  ## format the code
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(VENV)/test  ## run the benchmarks, quickly
-	for b in overhead history startup; do $(BIN)/python benchmarks/$$b.py --quick; done
+bench: $(VENV)/bench  ## run the benchmarks, quickly
+	for b in overhead history startup optimizers optimizer_overhead enkf; do $(BIN)/python benchmarks/$$b.py --quick; done
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist

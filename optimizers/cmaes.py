@@ -10,14 +10,14 @@ import numpy as np
 from l2l.classic.optimizer import classic_optimizer
 from l2l.errors import ConfigError
 from l2l.optimizer import OptimizerParameters, State
-from l2l.optimizers import restarts
-from l2l.optimizers.bounds import MAPS
-from l2l.optimizers.covariance import Constants, Full, Separable
-from l2l.optimizers.noise import Noise
-from l2l.optimizers.ranking import shared
-from l2l.optimizers.searchdistribution import SearchDistribution
-from l2l.optimizers.start import Start
-from l2l.optimizers.stopping import CONDITION
+from l2l.optimizers.common import restarts
+from l2l.optimizers.common.bounds import MAPS
+from l2l.optimizers.common.ranking import shared
+from l2l.optimizers.common.start import Start
+from l2l.optimizers.common.stopping import CONDITION
+from l2l.optimizers.searchdistribution.base import SearchDistribution
+from l2l.optimizers.searchdistribution.covariance import Constants, Full, Separable
+from l2l.optimizers.searchdistribution.noise import Noise
 from l2l.options import option
 from l2l.space import Floats
 
@@ -72,9 +72,9 @@ class CMAES(SearchDistribution):
 
     Hansen (2016), The CMA evolution strategy: a tutorial, arXiv:1604.00772, with all its default
     constants and negative weights (equation numbers are of that paper). Above 1000 coordinates
-    the covariance is a diagonal (Ros & Hansen 2008). A start that has converged is followed by one
-    with a larger population (:mod:`l2l.optimizers.restarts`). Integers and choices keep a margin
-    (:mod:`l2l.optimizers.margin`).
+    the covariance is a diagonal (Ros & Hansen 2008). A start that has converged is followed by
+    another one (:mod:`l2l.optimizers.common.restarts`). Integers and choices keep a margin
+    (:mod:`l2l.optimizers.common.margin`).
 
     Equal scores share their weights. A generation of equal scores, or one that failed as a whole,
     teaches nothing: it is drawn again. A failed individual ranks last and never pulls the mean.

@@ -9,15 +9,15 @@ import numpy as np
 from l2l.classic.optimizer import classic_optimizer
 from l2l.evaluation import Evaluations
 from l2l.optimizer import Optimizer, OptimizerParameters, State
-from l2l.optimizers import elite
-from l2l.optimizers.bounds import Bounds
+from l2l.optimizers.common.bounds import Bounds
+from l2l.optimizers.common.margin import Margin
+from l2l.optimizers.common.restarts import Restarts
+from l2l.optimizers.common.start import DRAWS, Start
+from l2l.optimizers.common.stopping import Stopping
 from l2l.optimizers.distributions import described
-from l2l.optimizers.fitted import FittedGaussian, Update
-from l2l.optimizers.fitting import CrossEntropyParameters, default_size, fitted_for, fitting
-from l2l.optimizers.margin import Margin
-from l2l.optimizers.restarts import Restarts
-from l2l.optimizers.start import DRAWS, Start
-from l2l.optimizers.stopping import Stopping
+from l2l.optimizers.elites import elite
+from l2l.optimizers.elites.fitted import FittedGaussian, Update
+from l2l.optimizers.elites.fitting import CrossEntropyParameters, default_size, fitted_for, fitting
 from l2l.space import Floats
 
 __all__ = ["CrossEntropy", "CrossEntropyOptimizer", "CrossEntropyParameters"]

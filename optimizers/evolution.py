@@ -16,13 +16,13 @@ from l2l.classic.optimizer import classic_optimizer
 from l2l.errors import L2LError
 from l2l.evaluation import Evaluations
 from l2l.optimizer import Optimizer, State
-from l2l.optimizers.breeding import Breeding, Children
-from l2l.optimizers.evolutionparameters import GeneticAlgorithmParameters
-from l2l.optimizers.fame import HallOfFame
-from l2l.optimizers.operators import deviations
-from l2l.optimizers.restarts import Restarts
-from l2l.optimizers.start import WIDTH, Start
-from l2l.optimizers.variation import contains
+from l2l.optimizers.common.restarts import Restarts
+from l2l.optimizers.common.start import WIDTH, Start
+from l2l.optimizers.genetic.breeding import Breeding, Children
+from l2l.optimizers.genetic.fame import HallOfFame
+from l2l.optimizers.genetic.operators import deviations
+from l2l.optimizers.genetic.parameters import GeneticAlgorithmParameters
+from l2l.optimizers.genetic.variation import contains
 from l2l.space import Floats
 
 #: A population has converged where the better half's scores differ by this, relatively, and the

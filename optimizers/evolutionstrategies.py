@@ -9,14 +9,14 @@ import numpy as np
 
 from l2l.classic.optimizer import classic_optimizer
 from l2l.optimizer import OptimizerParameters, State
-from l2l.optimizers import restarts, steps
-from l2l.optimizers.bounds import MAPS
-from l2l.optimizers.noise import Noise
-from l2l.optimizers.percoordinate import fitting, numbers
-from l2l.optimizers.ranking import centred_ranks, shared
-from l2l.optimizers.searchdistribution import SearchDistribution
-from l2l.optimizers.start import Start
-from l2l.optimizers.stepcontrol import utilities
+from l2l.optimizers.common import restarts, steps
+from l2l.optimizers.common.bounds import MAPS
+from l2l.optimizers.common.ranking import centred_ranks, shared
+from l2l.optimizers.common.start import Start
+from l2l.optimizers.searchdistribution.base import SearchDistribution
+from l2l.optimizers.searchdistribution.noise import Noise
+from l2l.optimizers.searchdistribution.percoordinate import fitting, numbers
+from l2l.optimizers.searchdistribution.stepcontrol import utilities
 from l2l.options import option
 from l2l.space import Floats
 

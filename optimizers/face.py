@@ -9,9 +9,9 @@ import numpy as np
 from l2l.classic.optimizer import classic_optimizer
 from l2l.errors import ConfigError
 from l2l.optimizer import OptimizerParameters, State
+from l2l.optimizers.common.restarts import KINDS
 from l2l.optimizers.crossentropy import CrossEntropy
-from l2l.optimizers.fitting import FittingParameters, check_smoothing, default_size
-from l2l.optimizers.restarts import KINDS
+from l2l.optimizers.elites.fitting import FittingParameters, check_smoothing, default_size
 from l2l.options import option
 from l2l.space import Floats
 

@@ -6,9 +6,9 @@ The name of the module is upstream's; fitness times weights is maximised here as
 from __future__ import annotations
 
 from l2l.classic.optimizer import classic_optimizer
-from l2l.optimizers import steps
-from l2l.optimizers.gradientmethod import Clipped, GradientMethod
-from l2l.optimizers.gradientparameters import (
+from l2l.optimizers.common import steps
+from l2l.optimizers.gradient.method import Clipped, GradientMethod
+from l2l.optimizers.gradient.parameters import (
     AdaMaxParameters,
     AdamParameters,
     ClassicGDParameters,

@@ -17,10 +17,10 @@ from l2l.classic.optimizer import ClassicOptimizer
 from l2l.errors import L2LError
 from l2l.evaluation import Evaluations
 from l2l.optimizer import Optimizer, State
-from l2l.optimizers import ensemble as members
-from l2l.optimizers.bounds import reflected
-from l2l.optimizers.kalmananalysis import Analysis
-from l2l.optimizers.kalmanparameters import EnsembleKalmanFilterParameters
+from l2l.optimizers.common.bounds import reflected
+from l2l.optimizers.kalman import ensemble as members
+from l2l.optimizers.kalman.analysis import Analysis
+from l2l.optimizers.kalman.parameters import EnsembleKalmanFilterParameters
 from l2l.space import Floats
 
 __all__ = ["EnsembleKalmanFilter", "EnsembleKalmanFilterOptimizer",

@@ -6,7 +6,7 @@ import numpy as np
 
 from l2l.errors import L2LError
 from l2l.optimizer import OptimizerParameters
-from l2l.optimizers.sampling import Sampler
+from l2l.optimizers.common.sampling import Sampler
 from l2l.options import option
 from l2l.space import Floats
 

@@ -9,14 +9,15 @@ import numpy as np
 
 from l2l.classic.optimizer import classic_optimizer
 from l2l.optimizer import OptimizerParameters, State
-from l2l.optimizers import restarts, stepcontrol
-from l2l.optimizers.bounds import MAPS
-from l2l.optimizers.noise import Noise
-from l2l.optimizers.percoordinate import fitting, numbers
-from l2l.optimizers.ranking import shared
-from l2l.optimizers.searchdistribution import SearchDistribution
-from l2l.optimizers.start import DRAWS, Start
-from l2l.optimizers.stepcontrol import StepControl, utilities
+from l2l.optimizers.common import restarts
+from l2l.optimizers.common.bounds import MAPS
+from l2l.optimizers.common.ranking import shared
+from l2l.optimizers.common.start import DRAWS, Start
+from l2l.optimizers.searchdistribution import stepcontrol
+from l2l.optimizers.searchdistribution.base import SearchDistribution
+from l2l.optimizers.searchdistribution.noise import Noise
+from l2l.optimizers.searchdistribution.percoordinate import fitting, numbers
+from l2l.optimizers.searchdistribution.stepcontrol import StepControl, utilities
 from l2l.options import option
 from l2l.space import Floats
 
@@ -85,8 +86,9 @@ class NaturalEvolutionStrategies(SearchDistribution):
     Wierstra, Schaul, Glasmachers, Sun, Peters & Schmidhuber (2014), Natural evolution strategies,
     JMLR 15:949-980, algorithm 6 (SNES), with its utilities and learning rates. What the standard
     deviations have in common is the step size, which the path of the mean controls
-    (:class:`~l2l.optimizers.stepcontrol.StepControl`); ``step_control: natural`` is the algorithm
-    of the paper. Equal scores share their utilities, failed evaluations the lowest ones.
+    (:class:`~l2l.optimizers.searchdistribution.stepcontrol.StepControl`); ``step_control:
+    natural`` is the algorithm of the paper. Equal scores share their utilities, failed
+    evaluations the lowest ones.
 
     Attributes:
         control: Of the step size.

@@ -15,9 +15,14 @@ import numpy as np
 from l2l.classic.optimizer import classic_optimizer
 from l2l.errors import ConfigError
 from l2l.optimizer import OptimizerParameters, State
-from l2l.optimizers.chains import MANY, gains
-from l2l.optimizers.cooling import COLDEST, AvailableCoolingSchedules, need_of_n, temperature
-from l2l.optimizers.walkers import RESTARTS, Walkers
+from l2l.optimizers.annealing.chains import MANY, gains
+from l2l.optimizers.annealing.cooling import (
+    COLDEST,
+    AvailableCoolingSchedules,
+    need_of_n,
+    temperature,
+)
+from l2l.optimizers.annealing.walkers import RESTARTS, Walkers
 from l2l.options import option
 from l2l.space import Floats
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from l2l.evaluation import Evaluations
 from l2l.optimizer import Optimizer, OptimizerParameters
-from l2l.optimizers.sampling import need_box
+from l2l.optimizers.common.sampling import need_box
 from l2l.options import option
 from l2l.space import Floats
 

@@ -12,8 +12,8 @@ from typing import Any
 from l2l.classic.optimizer import classic_optimizer
 from l2l.errors import ConfigError
 from l2l.optimizer import OptimizerParameters
-from l2l.optimizers.cooling import AvailableCoolingSchedules, need_of_n, temperature
-from l2l.optimizers.walkers import RESTARTS, Walkers
+from l2l.optimizers.annealing.cooling import AvailableCoolingSchedules, need_of_n, temperature
+from l2l.optimizers.annealing.walkers import RESTARTS, Walkers
 from l2l.options import option
 
 #: The slowest automatic cooling is that of so many dimensions.

@@ -12,7 +12,7 @@ from l2l.optimizers.naturalevolutionstrategies import (
     NaturalEvolutionStrategies,
     NaturalEvolutionStrategiesParameters,
 )
-from l2l.optimizers.noise import Noise
+from l2l.optimizers.searchdistribution.noise import Noise
 from l2l.options import option
 from l2l.space import Floats
 

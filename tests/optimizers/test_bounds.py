@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from l2l import ParameterSpace
-from l2l.optimizers.bounds import MAPS, TRIES, Bounds, flattened, reflected, wrapped
+from l2l.optimizers.common.bounds import MAPS, TRIES, Bounds, flattened, reflected, wrapped
 from l2l.space import Parameter
 
 CUBE = ParameterSpace([Parameter("x", -5.0, 5.0, shape=(3,))])

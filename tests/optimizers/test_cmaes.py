@@ -12,10 +12,10 @@ from l2l import ParameterSpace
 from l2l.errors import ConfigError, L2LError
 from l2l.evaluation import Evaluations
 from l2l.optimizers.cmaes import CMAES, CMAESOptimizer, CMAESParameters
-from l2l.optimizers.covariance import Constants, Full, Separable
-from l2l.optimizers.margin import Margin
-from l2l.optimizers.noise import Noise
-from l2l.optimizers.stopping import Stopping
+from l2l.optimizers.common.margin import Margin
+from l2l.optimizers.common.stopping import Stopping
+from l2l.optimizers.searchdistribution.covariance import Constants, Full, Separable
+from l2l.optimizers.searchdistribution.noise import Noise
 from l2l.space import Parameter
 from l2l.testing.optimizers import evaluated
 from l2l.testing.tools import same

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from l2l.errors import ConfigError
-from l2l.optimizers.cooling import (
+from l2l.optimizers.annealing.cooling import (
     ADDITIVE,
     MULTIPLICATIVE,
     AvailableCoolingSchedules,

@@ -9,14 +9,14 @@ import yaml
 from l2l import Parameter, ParameterSpace, optimize
 from l2l.errors import ConfigError
 from l2l.evaluation import Evaluations
-from l2l.optimizers import elite
-from l2l.optimizers.bounds import MAPS
+from l2l.optimizers.common.bounds import MAPS
 from l2l.optimizers.crossentropy import CrossEntropy, CrossEntropyParameters
 from l2l.optimizers.distributions import (
     BayesianGaussianMixture,
     NoisyBayesianGaussianMixture,
     NoisyGaussian,
 )
+from l2l.optimizers.elites import elite
 from l2l.optimizers.randomsearch import RandomSearch, RandomSearchParameters
 from l2l.testing import play
 

@@ -17,8 +17,8 @@ from l2l.optimizers.distributions import (
     NoisyGaussian,
     described,
 )
-from l2l.optimizers.fitted import FittedGaussian, Update, floored, shrunk
-from l2l.optimizers.mixture import FittedMixture, paired
+from l2l.optimizers.elites.fitted import FittedGaussian, Update, floored, shrunk
+from l2l.optimizers.elites.mixture import FittedMixture, paired
 
 ML = Update(mean=0.0, covariance=0.0, around_old=False)
 

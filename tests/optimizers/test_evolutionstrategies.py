@@ -10,7 +10,8 @@ from l2l.errors import ConfigError
 from l2l.evaluation import Evaluations
 from l2l.optimizees.functions.benchmarked_functions import BenchmarkedFunctions
 from l2l.optimizees.functions.optimizee import FunctionGeneratorOptimizee
-from l2l.optimizers.bounds import MAPS
+from l2l.optimizers.common.bounds import MAPS
+from l2l.optimizers.common.steps import KINDS
 from l2l.optimizers.evolutionstrategies import (
     EvolutionStrategies,
     EvolutionStrategiesOptimizer,
@@ -18,8 +19,7 @@ from l2l.optimizers.evolutionstrategies import (
     raw_gradient,
     unit_gradient,
 )
-from l2l.optimizers.noise import Noise
-from l2l.optimizers.steps import KINDS
+from l2l.optimizers.searchdistribution.noise import Noise
 from l2l.space import Parameter, ParameterSpace
 from l2l.testing.optimizers import evaluated, play
 

@@ -10,10 +10,10 @@ from l2l.classic.tools import DummyTrajectory
 from l2l.errors import ConfigError
 from l2l.evaluation import Evaluations
 from l2l.optimizers import gradientdescent as gd
+from l2l.optimizers.gradient.method import whole_steps
+from l2l.optimizers.gradient.regression import apart, random_steps, slope
 from l2l.optimizers.gradientdescent import GradientDescentOptimizer
-from l2l.optimizers.gradientmethod import whole_steps
 from l2l.optimizers.randomsearch import RandomSearch, RandomSearchParameters
-from l2l.optimizers.regression import apart, random_steps, slope
 from l2l.plain import as_plain
 from l2l.testing import play
 from l2l.testing.optimizers import bowl, evaluated

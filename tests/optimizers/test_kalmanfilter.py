@@ -11,7 +11,7 @@ import l2l
 from l2l import Parameter, ParameterSpace
 from l2l.errors import ConfigError, L2LError
 from l2l.evaluation import Evaluations
-from l2l.optimizers import kalmanupdate
+from l2l.optimizers.kalman import update as kalmanupdate
 from l2l.optimizers.kalmanfilter import (
     EnsembleKalmanFilter,
     EnsembleKalmanFilterOptimizer,

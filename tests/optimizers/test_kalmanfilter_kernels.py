@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from l2l.optimizers import ensemble, kalmanupdate
+from l2l.optimizers.kalman import ensemble
+from l2l.optimizers.kalman import update as kalmanupdate
 
 N, D, K = 12, 4, 3
 R = np.array([0.5, 0.1, 2.0])

@@ -10,14 +10,14 @@ from l2l.errors import ConfigError
 from l2l.evaluation import Evaluations
 from l2l.optimizees.functions.benchmarked_functions import BenchmarkedFunctions
 from l2l.optimizees.functions.optimizee import FunctionGeneratorOptimizee
-from l2l.optimizers.bounds import MAPS
+from l2l.optimizers.common.bounds import MAPS
 from l2l.optimizers.naturalevolutionstrategies import (
     NaturalEvolutionStrategies,
     NaturalEvolutionStrategiesOptimizer,
     NaturalEvolutionStrategiesParameters,
 )
-from l2l.optimizers.noise import BLOCK, Noise
-from l2l.optimizers.stepcontrol import StepControl, utilities
+from l2l.optimizers.searchdistribution.noise import BLOCK, Noise
+from l2l.optimizers.searchdistribution.stepcontrol import StepControl, utilities
 from l2l.optimizers.xnes import XNES, XNESParameters
 from l2l.space import Parameter, ParameterSpace
 from l2l.testing.optimizers import evaluated, play

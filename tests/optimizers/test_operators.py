@@ -14,7 +14,7 @@ from deap import tools
 from scipy.stats import ks_2samp
 
 from l2l.evaluation import seeded_globals
-from l2l.optimizers import operators
+from l2l.optimizers.genetic import operators
 
 N = 20_000
 P = 0.001

@@ -8,7 +8,7 @@ from scipy import stats
 from l2l import Parameter, ParameterSpace
 from l2l.errors import ConfigError
 from l2l.evaluation import Evaluations
-from l2l.optimizers.cooling import AvailableCoolingSchedules
+from l2l.optimizers.annealing.cooling import AvailableCoolingSchedules
 from l2l.optimizers.paralleltempering import ParallelTempering, ParallelTemperingParameters
 from l2l.optimizers.randomsearch import RandomSearch, RandomSearchParameters
 from l2l.plain import as_plain

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from scipy.stats import rankdata
 
-from l2l.optimizers.ranking import centred_ranks, shared
+from l2l.optimizers.common.ranking import centred_ranks, shared
 
 
 def test_values_go_to_ranks():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from l2l.optimizers.restarts import MOST, Restarts
+from l2l.optimizers.common.restarts import MOST, Restarts
 
 
 def test_none_never_goes_on():

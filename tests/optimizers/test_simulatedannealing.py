@@ -8,8 +8,8 @@ from scipy import stats
 from l2l import Parameter, ParameterSpace
 from l2l.errors import ConfigError, L2LError
 from l2l.evaluation import Evaluations
-from l2l.optimizers.chains import COORDINATE, DIFFERENTIAL, GAUSSIAN
-from l2l.optimizers.cooling import AvailableCoolingSchedules
+from l2l.optimizers.annealing.chains import COORDINATE, DIFFERENTIAL, GAUSSIAN
+from l2l.optimizers.annealing.cooling import AvailableCoolingSchedules
 from l2l.optimizers.randomsearch import RandomSearch, RandomSearchParameters
 from l2l.optimizers.simulatedannealing import SimulatedAnnealing, SimulatedAnnealingParameters
 from l2l.plain import as_plain

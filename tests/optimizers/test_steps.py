@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from l2l.errors import ConfigError
-from l2l.optimizers.steps import KINDS, make_step
+from l2l.optimizers.common.steps import KINDS, make_step
 
 G = np.array([3.0, -0.5, 0.0])
 H = np.array([-1.0, 2.0, 4.0])

@@ -7,9 +7,9 @@ import pytest
 
 from l2l import Parameter, ParameterSpace
 from l2l.evaluation import Evaluations
-from l2l.optimizers.bounds import reflected
+from l2l.optimizers.common.bounds import reflected
 from l2l.optimizers.evolution import GeneticAlgorithm, GeneticAlgorithmParameters
-from l2l.optimizers.variation import (
+from l2l.optimizers.genetic.variation import (
     PythonRandom,
     WholeColumns,
     contains,

@@ -1,0 +1,1 @@
+"""The parts of simulated annealing and parallel tempering."""

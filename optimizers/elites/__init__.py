@@ -1,0 +1,1 @@
+"""The parts of the cross-entropy method and FACE."""

@@ -1,0 +1,1 @@
+"""The parts of CMA-ES, natural evolution strategies and evolution strategies."""
