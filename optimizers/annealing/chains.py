@@ -36,8 +36,8 @@ SHARES = (0.2, 0.2, 0.6)
 ONE, MANY = 0.44, 0.234
 #: How fast the logarithms of step sizes are adapted (Robbins & Monro 1951).
 RATE, COORDINATE_RATE = 0.2, 0.2
-#: States in the archive, over all chains; at least two generations.
-ARCHIVED = 200
+#: States in the archive, over all chains, and numbers in them; at least two generations.
+ARCHIVED, MOST_NUMBERS = 200, 2**20
 #: Rungs to each side whose archive a rung draws from, where chains have different temperatures.
 NEIGHBOURS = 4
 
@@ -70,7 +70,8 @@ class Chains:
         self.scales = np.ones((3, groups))
         self.scales[GAUSSIAN] = 2.38 / np.sqrt(d)
         self.scales[DIFFERENTIAL] = 2.38 / np.sqrt(2 * d)  # ter Braak (2006), section 2
-        self.archive = np.empty((max(2, ARCHIVED // self.n), self.n, d))
+        states = min(ARCHIVED, MOST_NUMBERS // d)
+        self.archive = np.empty((max(2, states // self.n), self.n, d))
         self.archive[0] = points
         self.written, self.told = 1, 0
         # The archive spans some six generations a dimension: what a chain takes to forget.
