@@ -147,9 +147,9 @@ class CrossEntropy(Optimizer):
         """Learn from a sample ``(n, d)`` and its scores ``(n,)``."""
         weights = self._weights(scores)
         rows = np.flatnonzero(weights)
-        good = np.sort(scores[np.isfinite(scores)])
+        good = np.sort(scores[np.isfinite(scores)])[::-1]
         self._stopping.note(good)
-        self._spread = float(good[-1] - good[0])
+        self._spread = float(good[0] - good[-1])
         if len(rows) >= self.fitted.least and self._spread > 0:  # else there is nothing to learn
             self.fitted.fit(points[rows], weights[rows], self._update(weights), self.rng)
             if self._margin:
