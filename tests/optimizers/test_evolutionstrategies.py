@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.searches import run, sphere
 
 from l2l.classic.experiment import Experiment
 from l2l.errors import ConfigError
@@ -32,21 +33,6 @@ def make(d=10, seed=1, start=1.0, **options):
     initial = np.broadcast_to(np.asarray(start, float), (1, d))
     parameters = EvolutionStrategiesParameters(**{"noise_std": 1.0, **options})
     return EvolutionStrategies(space, parameters, seed=seed, initial=initial)
-
-
-def run(optimizer, score, evaluations):
-    """Return the points of each generation; at least so many evaluations, or to the end."""
-    used, trace = 0, []
-    while used < evaluations and optimizer.done is None:
-        points = optimizer.ask()
-        trace.append(points.copy())
-        optimizer.tell(Evaluations.of(points, score(points), used))
-        used += len(points)
-    return trace
-
-
-def sphere(points):
-    return -np.square(points).sum(axis=1)
 
 
 # -- the gradient ---------------------------------------------------------------------------------

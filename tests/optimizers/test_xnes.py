@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from helpers.searches import run
 from scipy.linalg import expm
 from scipy.stats import rankdata, special_ortho_group
 
@@ -20,17 +21,6 @@ def make(d=6, seed=1, start=1.0, **options):
     initial = np.broadcast_to(np.asarray(start, float), (1, d))
     parameters = XNESParameters(**{"sigma": 1.0, **options})
     return XNES(space, parameters, seed=seed, initial=initial)
-
-
-def run(optimizer, score, evaluations):
-    """Return the points of each generation; at least so many evaluations, or to the end."""
-    used, trace = 0, []
-    while used < evaluations and optimizer.done is None:
-        points = optimizer.ask()
-        trace.append(points.copy())
-        optimizer.tell(Evaluations.of(points, score(points), used))
-        used += len(points)
-    return trace
 
 
 def ellipsoid(d, condition, seed=0):
