@@ -31,6 +31,8 @@ class Optimizer(ABC):
             ``drop`` them. A NaN never reaches a sort.
         observes: Whether it learns from observations (``l2l.Result(fitness, observation=...)``).
         uses_gradients: Whether it uses the gradient of an optimizee that has ``value_and_grad``.
+        asynchronous: Whether it can also be asked for one point and told of one evaluation at a
+            time (``ask_one``, ``tell_one``). A run uses either these or ``ask`` and ``tell``.
         space: The parameter space; points are rows in its search coordinates.
         weights: One an objective; fitness times weights is maximised.
         rng: The one source of its randomness; part of its state.
@@ -47,6 +49,7 @@ class Optimizer(ABC):
     on_failure: ClassVar[Literal["worst", "drop"]] = "worst"
     observes: ClassVar[bool] = False
     uses_gradients: ClassVar[bool] = False
+    asynchronous: ClassVar[bool] = False
 
     def __init__(
         self,
@@ -95,6 +98,38 @@ class Optimizer(ABC):
     @abstractmethod
     def tell(self, evaluations: Evaluations) -> None:
         """Learn from the points that were asked for, ordered by id."""
+
+    def ask_one(self) -> Floats | None:
+        """Return the next point ``(d,)``, by what it was told so far.
+
+        The i-th point that was ever returned, from 0, has the id i. None: there is nothing to ask
+        for before something else is told.
+
+        Raises:
+            L2LError: If the optimizer is not ``asynchronous``.
+        """
+        raise L2LError(self._needs_generations())
+
+    def tell_one(self, evaluations: Evaluations) -> None:
+        """Learn from exactly one evaluation of a point that :meth:`ask_one` returned.
+
+        Its id says of which; evaluations may come in any order.
+
+        Raises:
+            L2LError: If the optimizer is not ``asynchronous``, or does not wait for this id.
+        """
+        raise L2LError(self._needs_generations())
+
+    @property
+    def cohort(self) -> int:
+        """Points that count as one generation where they are asked for one by one; a constant."""
+        return max(1, int(getattr(self.parameters, "pop_size", 0) or 0))
+
+    def _needs_generations(self) -> str:
+        return (
+            f"{type(self).__name__} learns from whole generations: expected ask and tell, got "
+            "ask_one or tell_one; use mode: generational, or an optimizer that is asynchronous"
+        )
 
     @property
     def done(self) -> str | None:
@@ -148,6 +183,24 @@ class Optimizer(ABC):
             self.best_point = evaluations.evaluated[place].copy()
         return scores
 
+    def scored_one(self, evaluations: Evaluations) -> tuple[int, float]:
+        """Return id and score of a single evaluation, -inf if not ok; remember the best one.
+
+        Raises:
+            L2LError: If there are more or fewer.
+        """
+        scores = self.scored(evaluations, expected=1)
+        return int(evaluations.id[0]), float(scores[0])
+
+    def first_point(self) -> Floats:
+        """Return one point ``(d,)`` to start from: the next of ``initial``, or a drawn one."""
+        if self.initial is None or not len(self.initial):
+            point: Floats = self.space.sample(1, self.rng)[0]
+            return point
+        given: Floats = self.initial[0].copy()
+        self.initial = self.initial[1:] if len(self.initial) > 1 else None
+        return given
+
     def first_points(self, n: int) -> Floats:
         """Return ``n`` points to start from: ``initial``, and the rest drawn in the space.
 
@@ -168,8 +221,8 @@ class Optimizer(ABC):
     def state(self) -> State:
         """Return everything that changes, as arrays and scalars under names.
 
-        It is taken after a ``tell`` and before the next ``ask``. Later calls must not change the
-        arrays in it.
+        It is taken after a ``tell`` and before the next ``ask``; where points are asked for one by
+        one, at any moment. Later calls must not change the arrays in it.
         """
         return {
             "rng": pack_rng(self.rng),

@@ -10,6 +10,7 @@ from l2l.classic.optimizer import classic_optimizer
 from l2l.evaluation import Evaluations
 from l2l.optimizer import Optimizer, OptimizerParameters, State
 from l2l.optimizers.common.bounds import Bounds
+from l2l.optimizers.common.inflight import InFlight, Landed
 from l2l.optimizers.common.margin import Margin
 from l2l.optimizers.common.restarts import Restarts
 from l2l.optimizers.common.start import DRAWS, Start
@@ -44,6 +45,7 @@ class CrossEntropy(Optimizer):
 
     Parameters: ClassVar[type[OptimizerParameters]] = CrossEntropyParameters
     learns_from = "evaluated"
+    asynchronous = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -60,6 +62,7 @@ class CrossEntropy(Optimizer):
         self._start: Start | None = None
         self._drawn: Floats | None = None
         self._asked = 0
+        self._flight, self._landed = InFlight(), Landed()
         self._spread = np.inf  # of the scores of the last generation
         self._over: str | None = None
         self._restarts = Restarts(
@@ -95,18 +98,22 @@ class CrossEntropy(Optimizer):
 
     def ask(self) -> Floats:
         """Return ``(n, d)`` points, drawn from the distribution."""
+        drawn = self._draw(self._size())
+        points = self._bounds(drawn)
+        self._asked = len(points)
+        self._drawn = None if points is drawn else drawn  # else what is told is what was drawn
+        return points
+
+    def _draw(self, n: int) -> Floats:
+        """Return ``n`` points ``(n, d)`` of the distribution, not yet in the box."""
         if not len(self.fitted.mean):
             if self._start is None:
                 self._start = Start.of(self.space, self.initial, self._sigma)
                 self.initial = None
             self.fitted.begin(self._start.mean, self._start.sigma)
-        n, noise = self._size(), self._noise() ** 2
+        noise = self._noise() ** 2
         drawn = self.fitted.draw(n, self.rng, noise)
-        drawn = self._bounds.redrawn(drawn, lambda k: self.fitted.draw(k, self.rng, noise))
-        points = self._bounds(drawn)
-        self._asked = len(points)
-        self._drawn = None if points is drawn else drawn  # else what is told is what was drawn
-        return points
+        return self._bounds.redrawn(drawn, lambda k: self.fitted.draw(k, self.rng, noise))
 
     def _size(self) -> int:
         """Return how many individuals are asked for next."""
@@ -120,23 +127,54 @@ class CrossEntropy(Optimizer):
     def tell(self, evaluations: Evaluations) -> None:
         """Fit the distribution to the elite."""
         scores = self.scored(evaluations, expected=self._asked)
+        drawn, self._drawn, self._asked = self._drawn, None, 0
+        drawn = evaluations.asked if drawn is None else drawn
+        self._told(self._learned_from(evaluations, drawn), scores)
+
+    def ask_one(self) -> Floats:
+        """Return one more point ``(d,)`` of the distribution as it is now."""
+        drawn = self._draw(1)
+        self._flight.add(self._restarts.n, drawn)
+        point: Floats = self._bounds(drawn)[0]
+        return point
+
+    def tell_one(self, evaluations: Evaluations) -> None:
+        """Keep an evaluation; of each full population that has landed, the elite is learned from.
+
+        Those of an earlier start only count as the best point. A size that was left to the
+        algorithm is as large as the number of points in flight when the first result comes.
+        """
+        number, score = self.scored_one(evaluations)
+        if not self._flight.landed and self._restarts.at_least(len(self._flight)):
+            self._stopping = self._new_stopping()
+        row = self._flight.land(number)
+        if row[0] != self._restarts.n:
+            return
+        self._landed.add(self._learned_from(evaluations, row[None, 1:])[0], score)
+        if len(self._landed) >= self._size():
+            self._told(*self._landed.clear())
+
+    @property
+    def cohort(self) -> int:
+        """Points that count as one generation where they are asked for one by one."""
+        return self._first_size()
+
+    def _told(self, points: Floats, scores: Floats) -> None:
+        """Count a generation ``(n, d)``, and learn from it if at least one ended ok."""
         self._restarts.count(len(scores))
-        self._asked = 0
         if np.isfinite(scores).any():
-            self._take(self._learned_from(evaluations), scores)
+            self._take(points, scores)
 
     def _take(self, points: Floats, scores: Floats) -> None:
         """Learn from a generation ``(n, d)``, of which at least one ended ok."""
         self._learn(points, scores)
         self._go_on()
 
-    def _learned_from(self, evaluations: Evaluations) -> Floats:
+    def _learned_from(self, evaluations: Evaluations, points: Floats) -> Floats:
         """Return what is learned from, ``(n, d)``: what was drawn, or where the optimizee moved it.
 
         Integers that were merely rounded have not been moved.
         """
-        points = evaluations.asked if self._drawn is None else self._drawn
-        self._drawn = None
         if evaluations.evaluated is not evaluations.asked:
             moved = (evaluations.evaluated != evaluations.asked) & self._floating
             if moved.any():
@@ -242,6 +280,8 @@ class CrossEntropy(Optimizer):
             "restarts": self._restarts.pack(),
             "start_mean": None if start is None else start.mean,
             "start_sigma": None if start is None else start.sigma,
+            **self._flight.pack(),
+            **self._landed.pack(),
         }
 
     def restore(self, state: State) -> None:
@@ -255,6 +295,8 @@ class CrossEntropy(Optimizer):
         mean, sigma = state["start_mean"], state["start_sigma"]
         self._start = None if mean is None else Start(mean, sigma)
         self._drawn, self._asked = None, 0
+        self._flight.unpack(state)
+        self._landed.unpack(state)
         self._over = self._why()
 
 

@@ -13,30 +13,17 @@ from typing import Any
 import numpy as np
 
 from l2l.classic.optimizer import classic_optimizer
-from l2l.errors import L2LError
 from l2l.evaluation import Evaluations
-from l2l.optimizer import Optimizer, State
-from l2l.optimizers.common.restarts import Restarts
-from l2l.optimizers.common.start import WIDTH, Start
-from l2l.optimizers.genetic.breeding import Breeding, Children
-from l2l.optimizers.genetic.fame import HallOfFame
-from l2l.optimizers.genetic.operators import deviations
+from l2l.optimizers.genetic.breeding import Children
+from l2l.optimizers.genetic.frame import Frame
 from l2l.optimizers.genetic.parameters import GeneticAlgorithmParameters
 from l2l.optimizers.genetic.variation import contains
 from l2l.space import Floats
 
-#: A population has converged where the better half's scores differ by this, relatively, and the
-#: genes by this much of what they did at first;
-SAME_SCORE, SAME_GENES = 1e-12, 1e-3
-#: or where genes differ by this much.
-COLLAPSED = 1e-12
-#: Full generations without a better best after which an adapting search stagnates.
-PATIENCE = 50
-
 __all__ = ["GeneticAlgorithm", "GeneticAlgorithmOptimizer", "GeneticAlgorithmParameters"]
 
 
-class GeneticAlgorithm(Optimizer):
+class GeneticAlgorithm(Frame):
     """Evolves a population by selection, crossover, mutation and elitism.
 
     A generation is ``pop_size`` children (or ``replaced`` ones, of which the better ones replace
@@ -50,6 +37,10 @@ class GeneticAlgorithm(Optimizer):
     are to each other as the population is wide. A population that has converged is drawn anew, or
     ends the run if ``restarts`` is none; the hall of fame stays.
 
+    One by one, each child is bred from the population as it is, and takes the place of the oldest
+    individual that is no elite (De Jong & Sarma 1993, Generation gaps revisited, FOGA 2: this
+    selects as strongly as generations do), or with ``replaced`` of the worst one, if it is better.
+
     Attributes:
         population: ``(pop_size, d)`` of the current generation, in search coordinates.
         scores: ``(pop_size,)`` their fitness times weights; -inf where the evaluation failed.
@@ -59,33 +50,6 @@ class GeneticAlgorithm(Optimizer):
         ConfigError: If SBX or polynomial mutation is asked for in a space without bounds, or an
             operator of DEAP does not work in the space.
     """
-
-    Parameters = GeneticAlgorithmParameters
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        d, p = self.space.size, self.parameters
-        self.breeding = Breeding(self.space, p, self.rng)
-        self.restarts = Restarts(p.restarts, p.pop_size)
-        self.population: Floats = np.empty((0, d))
-        self.scores: Floats = np.empty(0)
-        self.hall_of_fame = HallOfFame.empty(d)
-        self._start: Start | None = None  # known after the first generation
-        self._over: str | None = None
-        self._best, self._waited = -np.inf, 0  # of this start; generations without a better one
-        self._children: Children | None = None
-
-    @property
-    def done(self) -> str | None:
-        """Why it is over: the score is reached, or the population has converged."""
-        return super().done or self._over
-
-    def start_from(self, points: Floats, scores: Floats) -> None:
-        """Begin with the best of known points; first points that were given fill up."""
-        given = self.initial
-        super().start_from(points, scores)
-        if given is not None and self.initial is not None:
-            self.initial = np.concatenate([self.initial, given])[: self.parameters.pop_size]
 
     # -- ask and tell -------------------------------------------------------------------------
 
@@ -124,35 +88,81 @@ class GeneticAlgorithm(Optimizer):
         children.scores[new] = scores
         self._succeed(children, new)
         if self._start is None:
-            self._start = self._first_start()
-        best = float(self.scores.max())
-        self._waited = 0 if best > self._best else self._waited + 1
-        self._best = max(best, self._best)
-        if self._converged() or self._stagnates() or self.restarts.exhausted:
-            self._restart()
+            self._start = self._first_start(self.population)
+        self._end_of_generation()
 
-    def _drawn(self) -> Floats:
-        """Return a first population ``(n, d)``, of the run or of a restart."""
-        if self._start is None:
-            points = self.first_points(self.parameters.pop_size)
+    # -- one by one ---------------------------------------------------------------------------
+
+    def ask_one(self) -> Floats:
+        """Return one point ``(d,)``: the first population, then child by child."""
+        point: Floats
+        if not self._begun:
+            self._firsts, self._begun = self._drawn(), True
+            if self._start is None:
+                self._start = self._first_start(self._firsts)
+        assert self._start is not None
+        parent, kind = np.inf, -1
+        if len(self._firsts):
+            point, self._firsts = self._firsts[0].copy(), self._firsts[1:]
+        elif len(self.population) < 2:  # nobody to mate yet
+            point = self._start.elsewhere(self.space, self.rng)
+            point = self.breeding.whole.snapped(point[None])[0]
         else:
-            n = self.restarts.pop_size
-            points = np.array([self._start.elsewhere(self.space, self.rng) for _ in range(n)])
-        whole = self.breeding.whole
-        return whole.snapped(points) if whole else points
+            born = self.breeding.children(
+                self.population, self.scores, 2, self._start.sigma, self.rng
+            )
+            one = int(np.flatnonzero(born.new)[0])
+            point, parent, kind = born.points[one], born.parents[one], int(born.kinds[one])
+        self._flight.add(self.restarts.n, parent, kind)
+        return point
 
-    def _first_start(self) -> Start:
-        """Return mean and width of the first population; 0.3 or 1 where it has no width."""
-        spread = deviations(self.population)
-        default = np.where(np.isfinite(self.space.upper), WIDTH, 1.0)
-        return Start(self.population.mean(axis=0), np.where(spread > 0, spread, default))
+    def tell_one(self, evaluations: Evaluations) -> None:
+        """Let one individual join the population; one of an earlier start only joins the fame."""
+        number, score = self.scored_one(evaluations)
+        start, parent, kind = self._flight.land(number)
+        point = evaluations.evaluated
+        self.hall_of_fame = self.hall_of_fame.with_more(
+            point, np.array([score]), evaluations.id, self.parameters.hall_of_fame
+        )
+        if start != self.restarts.n:
+            return
+        self.restarts.count(1)
+        self._told += 1
+        n = self.parameters.replaced or self.restarts.pop_size  # as many as make a generation
+        if np.isfinite(score):
+            self._adapt(np.array([int(kind)]), np.array([score > parent]), n)
+            self._join(point, score)
+        if self._told % n == 0:
+            self._end_of_generation()
+
+    def _join(self, point: Floats, score: float) -> None:
+        """Add a point ``(1, d)`` to the population, in the place of another one if it is full."""
+        if len(self.scores) < self.restarts.pop_size:
+            self.population = np.concatenate([self.population, point])
+            self.scores = np.append(self.scores, score)
+            self._births = np.append(self._births, self._told)
+            return
+        if self.parameters.replaced is None:
+            others = np.argsort(-self.scores, kind="stable")[self.parameters.elitism :]
+            place = int(others[self._births[others].argmin()])
+        else:
+            place = int(self.scores.argmin())
+            if score <= self.scores[place]:
+                return
+        self.population[place], self.scores[place] = point[0], score
+        self._births[place] = self._told
+
+    # -- learning -----------------------------------------------------------------------------
+
+    def _adapt(self, kinds: Any, better: Any, pop_size: int) -> None:
+        """Adapt the strength of mutation to what became of the mutated, of ``(k,)`` kinds."""
+        mutated = kinds >= 0
+        self.breeding.strength.learn(kinds[mutated], better[mutated], pop_size)
 
     def _learn(self, children: Children, scores: Floats) -> None:
         """Adapt the strength of mutation to what became of the mutated."""
-        kinds, parents = children.kinds[children.new], children.parents[children.new]
-        mutated = kinds >= 0
-        better = scores[mutated] > parents[mutated]
-        self.breeding.strength.learn(kinds[mutated], better, len(children.scores))
+        new = children.new
+        self._adapt(children.kinds[new], scores > children.parents[new], len(children.scores))
 
     # -- succession ---------------------------------------------------------------------------
 
@@ -177,79 +187,6 @@ class GeneticAlgorithm(Optimizer):
             point, worst = self.population[elite], int(np.argmin(children.scores))
             if self.scores[elite] > children.scores[worst] and not contains(children.points, point):
                 children.points[worst], children.scores[worst] = point, self.scores[elite]
-
-    def _converged(self) -> bool:
-        """Whether nothing is left in the population that crossover and mutation could use."""
-        p, strength = self.parameters, self.breeding.strength
-        floats = ~self.breeding.whole.whole
-        alive = p.mut_prob > 0 and p.ind_prob != 0 and not strength.adapts
-        if alive or not floats.any() or self._start is None:
-            return False
-        better = np.sort(self.scores)[len(self.scores) // 2 :]
-        if not np.isfinite(better[0]):
-            return False
-        equal = better[-1] - better[0] <= SAME_SCORE * abs(better[-1])
-        if not equal and strength.factors.min() > COLLAPSED:
-            return False
-        wide = float((deviations(self.population) / self._start.sigma)[floats].max())
-        return wide <= (SAME_GENES if equal else COLLAPSED)
-
-    def _stagnates(self) -> bool:
-        """Whether there was nothing better for too many generations."""
-        p = self.parameters
-        most = p.stagnation or (PATIENCE if self.breeding.strength.adapts else None)
-        share = (p.replaced or p.pop_size) / p.pop_size
-        return most is not None and self._waited * share >= most
-
-    def _restart(self) -> None:
-        """Let the next generation be a new first one, if there may be one."""
-        if not self.restarts.next(self.rng):
-            self._over = "the population has converged"
-            return
-        self.population, self.scores = self.population[:0], self.scores[:0]
-        self.breeding.strength.factors = np.full(2, self.restarts.sigma_factor)
-        self._best, self._waited = -np.inf, 0
-
-    # -- state --------------------------------------------------------------------------------
-
-    def state(self) -> State:
-        """Return everything that changes; see :meth:`Optimizer.state` for when."""
-        if self._children is not None:
-            raise L2LError("the state is taken after tell and before the next ask, not between")
-        fame, start, deap = self.hall_of_fame, self._start, self.breeding.deap
-        return {
-            **super().state(),
-            "population": self.population,
-            "scores": self.scores,
-            "fame_points": fame.points,
-            "fame_scores": fame.scores,
-            "fame_ids": fame.ids,
-            "strength": self.breeding.strength.factors,
-            "start_mean": None if start is None else start.mean,
-            "start_sigma": None if start is None else start.sigma,
-            "restarts": self.restarts.pack(),
-            "over": self._over,
-            "best": self._best,
-            "waited": self._waited,
-            "python_random": None if deap is None else deap.random.pack(),
-        }
-
-    def restore(self, state: State) -> None:
-        """Go back to a state: what follows is bit-identical."""
-        super().restore(state)
-        self.population, self.scores = state["population"], state["scores"]
-        self.hall_of_fame = HallOfFame(
-            state["fame_points"], state["fame_scores"], state["fame_ids"]
-        )
-        self.breeding.strength.factors = state["strength"]
-        mean, sigma = state["start_mean"], state["start_sigma"]
-        self._start = None if mean is None else Start(mean, sigma)
-        self.restarts.unpack(state["restarts"])
-        self._over = state["over"]
-        self._best, self._waited = float(state["best"]), int(state["waited"])
-        if self.breeding.deap is not None:
-            self.breeding.deap.random.unpack(state["python_random"])
-        self._children = None
 
 
 GeneticAlgorithmOptimizer = classic_optimizer(GeneticAlgorithm)

@@ -14,6 +14,7 @@ from l2l.classic.optimizer import classic_optimizer
 from l2l.errors import ConfigError, L2LError, nearest
 from l2l.evaluation import Evaluations
 from l2l.optimizer import Optimizer, OptimizerParameters, State
+from l2l.optimizers.common.inflight import InFlight
 from l2l.options import option
 from l2l.space import Floats, Parameter, ParameterSpace
 
@@ -59,6 +60,7 @@ class GridSearch(Optimizer):
 
     Parameters = GridSearchParameters
     finite = True
+    asynchronous = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -67,6 +69,7 @@ class GridSearch(Optimizer):
         )
         self.total = math.prod(axis.size for axis in self.axes)
         self.position = 0
+        self._flight = InFlight()
         if self.total >= 2**63:
             raise ConfigError(
                 f"expected a grid of fewer than 2^63 points, got 10^{math.log10(self.total):.0f}: "
@@ -77,8 +80,11 @@ class GridSearch(Optimizer):
         """Return the next points ``(n, d)``, at most ``batch``."""
         if self.done:
             raise L2LError(f"the grid has no points left: {self.done}")
-        end = min(self.position + self.parameters.batch, self.total)
-        rest = np.arange(self.position, end)
+        return self._points(self.position, self.parameters.batch)
+
+    def _points(self, position: int, n: int) -> Floats:
+        """Return points ``(n, d)`` from number ``position`` on; fewer at the end."""
+        rest = np.arange(position, min(position + n, self.total))
         values = np.empty((len(rest), len(self.axes)))
         for column in range(len(self.axes) - 1, -1, -1):
             rest, place = np.divmod(rest, self.axes[column].size)
@@ -91,6 +97,26 @@ class GridSearch(Optimizer):
         self.scored(evaluations)
         self.position += len(evaluations)
 
+    def ask_one(self) -> Floats | None:
+        """Return the next point ``(d,)``; None after the last one."""
+        number = self._flight.asked
+        if number == self.total:
+            return None
+        self._flight.add()
+        point: Floats = self._points(number, 1)[0]
+        return point
+
+    def tell_one(self, evaluations: Evaluations) -> None:
+        """Count one more point."""
+        number, _ = self.scored_one(evaluations)
+        self._flight.land(number)
+        self.position += 1
+
+    @property
+    def cohort(self) -> int:
+        """Points that count as one generation where they are asked for one by one."""
+        return int(min(self.parameters.batch, self.total))
+
     @property
     def done(self) -> str | None:
         """Why there is nothing left to do, or None."""
@@ -98,12 +124,13 @@ class GridSearch(Optimizer):
 
     def state(self) -> State:
         """Return everything that changes; see :meth:`Optimizer.state` for when."""
-        return {**super().state(), "position": self.position}
+        return {**super().state(), "position": self.position, **self._flight.pack()}
 
     def restore(self, state: State) -> None:
         """Go back to a state: what follows is bit-identical."""
         super().restore(state)
         self.position = int(state["position"])
+        self._flight.unpack(state)
 
 
 @dataclass(frozen=True)

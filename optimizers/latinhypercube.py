@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from l2l.errors import L2LError
@@ -39,24 +41,33 @@ class LatinHypercube(Sampler):
     Parameters = LatinHypercubeParameters
     finite = True
 
-    def points(self) -> Floats:
-        """Return the next points ``(n, d)``, at most ``batch``."""
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.total = int(self.parameters.n_samples)
+
+    def points(self, position: int) -> Floats:
+        """Return points ``(n, d)``, at most ``batch``, from number ``position`` on."""
         p, d = self.parameters, self.space.size
-        if self.position >= p.n_samples:
+        if position >= p.n_samples:
             raise L2LError(f"the Latin hypercube has no points left: {self.done}")
-        end = min(self.position + p.batch, p.n_samples)
-        points = np.full((end - self.position, d), 0.5)
+        end = min(position + p.batch, p.n_samples)
+        points = np.full((end - position, d), 0.5)
         if not p.centred:
             bits = np.random.PCG64([self.key, 1])
-            bits.advance(self.position * d)  # one draw a number
+            bits.advance(position * d)  # one draw a number
             np.random.Generator(bits).random(out=points)
         rng = np.random.Generator(np.random.PCG64([self.key, 0]))
         for start in range(0, d, width := max(1, BLOCK // p.n_samples)):
             k = min(width, d - start)
             strata = rng.permuted(np.tile(np.arange(p.n_samples), (k, 1)), axis=1)
-            points[:, start : start + k] += strata[:, self.position : end].T
+            points[:, start : start + k] += strata[:, position:end].T
         points /= p.n_samples
         return np.minimum(points, np.nextafter(1.0, 0.0), out=points)  # rounding only
+
+    @property
+    def cohort(self) -> int:
+        """Points that count as one generation where they are asked for one by one."""
+        return int(min(self.parameters.batch, self.parameters.n_samples))
 
     @property
     def done(self) -> str | None:

@@ -11,6 +11,7 @@ import math
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from l2l.classic.optimizer import classic_optimizer
 from l2l.errors import ConfigError
@@ -22,7 +23,8 @@ from l2l.optimizers.annealing.cooling import (
     need_of_n,
     temperature,
 )
-from l2l.optimizers.annealing.walkers import RESTARTS, Walkers
+from l2l.optimizers.annealing.frame import RESTARTS
+from l2l.optimizers.annealing.walkers import Walkers
 from l2l.options import option
 from l2l.space import Floats
 
@@ -155,7 +157,7 @@ class ParallelTempering(Walkers):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.groups = self.n
-        pairs = self.n - 1
+        pairs, self._ladder = self.n - 1, np.arange(self.n)
         # d/2 degrees of freedom: this ratio swaps at about 0.234 (Kofke 2002, J. Chem. Phys. 117)
         self._gaps = np.full(pairs, min(2.38 / math.sqrt(self.space.size / 2), GAPS[1]))
         self.swap_attempts = np.zeros(pairs, np.int64)
@@ -172,12 +174,12 @@ class ParallelTempering(Walkers):
         """``(n,)`` temperatures of the next steps; None before they are known."""
         return None if self.first_temperature is None else self._temperatures()
 
-    def _temperatures(self) -> Floats:
-        p = self.parameters
+    def _temperatures(self, cooled: int | None = None) -> Floats:
+        p, k = self.parameters, self.cooled if cooled is None else cooled
         if p.temperature_bounds is None:
             assert self.first_temperature is not None
             decay = math.exp(-1 / min(self.space.size, SLOWEST))
-            hottest = self.first_temperature * (p.temp_decay or decay) ** self.cooled
+            hottest = self.first_temperature * (p.temp_decay or decay) ** k
             above = np.zeros(self.n)  # ln(T_hottest / T_r), from the coldest
             above[-2::-1] = self._gaps[::-1].cumsum()
             return np.maximum(hottest * np.exp(-above), COLDEST)
@@ -186,9 +188,7 @@ class ParallelTempering(Walkers):
         n = None if p.n_iteration is None else max(1, p.n_iteration - 2)
         return np.array(
             [
-                temperature(
-                    AvailableCoolingSchedules[name], self.cooled, max(ends), min(ends), n, decay
-                )
+                temperature(AvailableCoolingSchedules[name], k, max(ends), min(ends), n, decay)
                 for name, ends, decay in zip(names, p.temperature_bounds, decays, strict=True)
             ]
         )
@@ -200,34 +200,64 @@ class ParallelTempering(Walkers):
     # -- swaps --------------------------------------------------------------------------------
 
     def _exchange(self, temperatures: Any) -> None:
-        """Swap neighbours' states, and let the ladder adapt."""
-        chains = self.chains
-        if self.n == 1 or chains is None:
+        """Swap neighbours' states after a generation."""
+        parity, order = self.cooled % 2, self._order(temperatures)
+        rungs = slice(parity, self.n - 1, 2)
+        self._swap(rungs, order[rungs], order[parity + 1 :: 2], temperatures, self._told)
+
+    def _meet(self, chain: int) -> None:
+        """Let a chain try to swap with its neighbour, once that has walked as far.
+
+        Who meets whom is as in generations, and does not depend on how long evaluations take: so
+        the chains have the same law, whatever the order of landing.
+        """
+        turns = self._turns
+        assert turns is not None
+        k = int(turns.walked[chain])
+        temperatures = self._temperatures(k)
+        order = self._order(temperatures)
+        rung = int(np.flatnonzero(order == chain)[0])
+        cold = rung - (rung - k) % 2  # pairs begin at even rungs after an even number of steps
+        if not 0 <= cold < self.n - 1:
+            turns.meet(chain, None)
             return
-        parity = self.cooled % 2
-        adaptive = self.parameters.temperature_bounds is None
-        order = None if adaptive else np.argsort(temperatures, kind="stable")
-        beta, s = 1 / temperatures, chains.scores
-        if order is not None:
-            beta, s = beta[order], s[order]
-        log_ratio = gains(s[parity:-1:2], s[parity + 1 :: 2], 1.0)
+        pair = order[cold : cold + 2]
+        if turns.meet(chain, int(pair.sum()) - chain):
+            told = int(turns.steps[chain])
+            self._swap(slice(cold, cold + 1), pair[:1], pair[1:], temperatures, told)
+
+    def _order(self, temperatures: Any) -> NDArray[np.int64]:
+        """Return the chains ``(n,)``, from the coldest to the hottest."""
+        if self.parameters.temperature_bounds is None:
+            return self._ladder
+        return np.argsort(temperatures, kind="stable")
+
+    def _swap(self, rungs: slice, cold: Any, hot: Any, temperatures: Any, told: int) -> None:
+        """Let pairs of chains try to swap their states, and the ladder adapt.
+
+        Args:
+            rungs: Of the colder ones, from the coldest of all, ``k`` of them.
+            cold: ``(k,)`` the colder chains.
+            hot: ``(k,)`` the hotter ones.
+            temperatures: ``(n,)`` of all chains.
+            told: Generations so far.
+        """
+        if not len(cold) or self.chains is None:
+            return
+        s, beta = self.chains.scores, 1 / temperatures
+        log_ratio = gains(s[cold], s[hot], 1.0)
         with np.errstate(invalid="ignore", over="ignore"):
-            log_ratio *= beta[parity:-1:2] - beta[parity + 1 :: 2]
+            log_ratio *= beta[cold] - beta[hot]
         log_ratio[np.isnan(log_ratio)] = 0.0  # of a failed state, at equal temperatures
         swaps = -self.rng.standard_exponential(len(log_ratio)) < log_ratio
         if swaps.any():
-            cold = 2 * np.flatnonzero(swaps) + parity
-            hot = cold + 1
-            if order is not None:
-                cold, hot = order[cold], order[hot]
-            chains.exchange(cold, hot)
-        self.swap_attempts[parity::2] += 1
-        self.swap_accepts[parity::2] += swaps
-        until = self.parameters.n_adapt
-        if adaptive and (until is None or self._told <= until):
+            self.chains.exchange(cold[swaps], hot[swaps])
+        self.swap_attempts[rungs] += 1
+        self.swap_accepts[rungs] += swaps
+        if self.parameters.temperature_bounds is None and self._adapts(told):
             off = np.exp(np.minimum(log_ratio, 0.0)) - self.parameters.swap_rate
             off[log_ratio == 0.0] = 0.0  # ties tell nothing
-            gaps = self._gaps[parity::2]
+            gaps = self._gaps[rungs]
             gaps += LADDER_RATE * off
             np.maximum(np.minimum(gaps, GAPS[1]), GAPS[0], out=gaps)
 

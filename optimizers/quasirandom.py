@@ -66,14 +66,14 @@ class QuasiRandom(Sampler):
         rng = np.random.Generator(np.random.PCG64(self.key))
         return kind(self.space.size, scramble=p.scramble, **{seed: rng}, **options)
 
-    def points(self) -> Floats:
-        """Return the next ``pop_size`` points ``(n, d)``."""
-        if self._engine.num_generated != self.position:  # asked before, or restored
+    def points(self, position: int) -> Floats:
+        """Return ``pop_size`` points ``(n, d)``, from number ``position`` on."""
+        if self._engine.num_generated != position:  # asked before, or restored
             self._engine.reset()
-            if self.position:
-                self._engine.fast_forward(self.position)
+            if position:
+                self._engine.fast_forward(position)
         n = self.parameters.pop_size
-        if self.position or n == 1:
+        if position or n == 1:
             return np.asarray(self._engine.random(n), np.float64)
         # The first one apart: scipy warns of a beginning whose length is no power of 2.
         return np.concatenate([self._engine.random(1), self._engine.random(n - 1)])

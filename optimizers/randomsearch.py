@@ -27,6 +27,7 @@ class RandomSearch(Optimizer):
     """
 
     Parameters = RandomSearchParameters
+    asynchronous = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -44,3 +45,11 @@ class RandomSearch(Optimizer):
     def tell(self, evaluations: Evaluations) -> None:
         """Remember the best point; learn nothing else."""
         self.scored(evaluations)
+
+    def ask_one(self) -> Floats:
+        """Return one more point ``(d,)``."""
+        return self.first_point()
+
+    def tell_one(self, evaluations: Evaluations) -> None:
+        """Remember the best point; learn nothing else."""
+        self.scored_one(evaluations)

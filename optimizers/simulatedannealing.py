@@ -13,7 +13,8 @@ from l2l.classic.optimizer import classic_optimizer
 from l2l.errors import ConfigError
 from l2l.optimizer import OptimizerParameters
 from l2l.optimizers.annealing.cooling import AvailableCoolingSchedules, need_of_n, temperature
-from l2l.optimizers.annealing.walkers import RESTARTS, Walkers
+from l2l.optimizers.annealing.frame import RESTARTS
+from l2l.optimizers.annealing.walkers import Walkers
 from l2l.options import option
 
 #: The slowest automatic cooling is that of so many dimensions.
@@ -96,12 +97,12 @@ class SimulatedAnnealing(Walkers):
         """Temperature of the next steps; None before it is known."""
         return None if self.first_temperature is None else self._temperatures()
 
-    def _temperatures(self) -> float:
+    def _temperatures(self, cooled: int | None = None) -> float:
         p, d = self.parameters, min(self.space.size, SLOWEST)
         assert self.first_temperature is not None
         return temperature(
             AvailableCoolingSchedules[p.cooling_schedule],
-            self.cooled,
+            self.cooled if cooled is None else cooled,
             self.first_temperature,
             min(p.final_temperature, self.first_temperature),
             # the first generation only starts the chains, the last one is the coldest

@@ -1,7 +1,7 @@
 """Chains: Metropolis walks side by side, which learn the size and shape of their steps.
 
 What simulated annealing and parallel tempering share. A generation proposes one step a chain, all
-of one kind, drawn anew for each generation:
+of one kind, drawn anew for each generation (or, one by one, for each step):
 
 - *coordinate*: some coordinates of each chain (one in 50, at least one), each with a step of its
   own size (Corana et al. 1987, Minimizing multimodal functions of continuous variables with the
@@ -20,6 +20,9 @@ if a correlated step is reflected in the box itself.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,6 +33,8 @@ from l2l.space import Floats, ParameterSpace
 Ints = NDArray[np.int64]
 
 COORDINATE, GAUSSIAN, DIFFERENTIAL = range(3)
+#: Of a proposal that is no step.
+STAY = -1
 #: Shares of the kinds of steps.
 SHARES = (0.2, 0.2, 0.6)
 #: Acceptance to adapt to: of one coordinate, of many (Roberts & Rosenthal 2001, Stat. Sci. 16).
@@ -40,6 +45,27 @@ RATE, COORDINATE_RATE = 0.2, 0.2
 ARCHIVED, MOST_NUMBERS = 200, 2**20
 #: Rungs to each side whose archive a rung draws from, where chains have different temperatures.
 NEIGHBOURS = 4
+
+
+@dataclass
+class Proposal:
+    """Steps that some chains may take.
+
+    Attributes:
+        rows: Which chains, ``k`` of them.
+        kind: Of the steps.
+        z: ``(k, d)`` states that are proposed.
+        columns: ``(k, width)`` coordinates that a coordinate step changes.
+    """
+
+    rows: slice
+    kind: int
+    z: Floats
+    columns: Ints
+
+
+#: The rows of all chains.
+ALL = slice(None)
 
 
 class Chains:
@@ -77,31 +103,46 @@ class Chains:
         # The archive spans some six generations a dimension: what a chain takes to forget.
         self.every = int(np.clip(round(0.3 * d), 1, 30))
         self.width = -(-d // 50)  # coordinates of a coordinate step
-        self.kind = GAUSSIAN
-        self.proposed: Floats | None = None
-        self._columns: Ints = np.empty((0, 0), np.int64)
         self._rows = np.arange(self.n)
         self._whole = whole_columns(space)
 
     # -- propose ------------------------------------------------------------------------------
 
-    def propose(self, rng: np.random.Generator) -> Floats:
-        """Return the points ``(n, d)`` to be evaluated, a fresh array within the bounds."""
-        self.kind = self._drawn_kind(rng)
-        if self.kind == COORDINATE:
-            z = self._coordinate(rng)
+    def propose(self, rng: np.random.Generator, rows: slice = ALL) -> tuple[Floats, Proposal]:
+        """Return the points ``(k, d)`` to be evaluated, a fresh array within the bounds.
+
+        Args:
+            rng: Draws the steps.
+            rows: Of the chains that take one.
+
+        Returns:
+            The points, and what :meth:`accept` is to be given.
+        """
+        kind, states = self._drawn_kind(rng), self.z[rows]
+        columns = np.empty((len(states), 0), np.int64)
+        if kind == COORDINATE:
+            z, columns = self._coordinate(rng, rows)
         else:
-            gaussian = self.kind == GAUSSIAN
-            z = rng.standard_normal(self.z.shape) if gaussian else self._difference(rng)
-            scale = self.scales[self.kind]
+            gaussian = kind == GAUSSIAN
+            z = rng.standard_normal(states.shape) if gaussian else self._difference(rng, rows)
+            scale = self.scales[kind] if self.groups == 1 else self.scales[kind, rows]
             z *= scale[0] * self.steps if gaussian and self.groups == 1 else scale[:, None]
             if gaussian and self.groups > 1:
                 z *= self.steps
             if self._whole is not None:  # integers and choices have steps of their own
                 z[:, self._whole] = 0.0
-            z += self.z
-        self.proposed = z
-        return self._wrapped(z)
+            z += states
+        return self._wrapped(z), Proposal(rows, kind, z, columns)
+
+    def stay(self, rows: slice) -> Proposal:
+        """Return the proposal of some chains to be where they are, of no kind."""
+        none = np.empty((1, 0), np.int64)
+        return Proposal(rows, STAY, self.z[rows].copy(), none)
+
+    def noted(self, chain: int, kind: int, numbers: Floats) -> Proposal:
+        """Return a proposal of one chain, of ``(width + d,)`` numbers: its columns, its state."""
+        columns = numbers[None, : self.width].astype(np.int64)
+        return Proposal(slice(chain, chain + 1), kind, numbers[None, self.width :], columns)
 
     def _drawn_kind(self, rng: np.random.Generator) -> int:
         u = rng.random()
@@ -110,28 +151,31 @@ class Chains:
         few = self.n * min(self.written, len(self.archive)) < 4
         return GAUSSIAN if u < SHARES[0] + SHARES[1] or few else DIFFERENTIAL
 
-    def _coordinate(self, rng: np.random.Generator) -> Floats:
-        z, rows = self.z.copy(), self._rows[:, None]
-        self._columns = j = rng.integers(self.space.size, size=(self.n, self.width))
-        scale = self.scales[COORDINATE][:, None]
+    def _coordinate(self, rng: np.random.Generator, which: slice) -> tuple[Floats, Ints]:
+        """Return proposed states ``(k, d)``, and the coordinates that differ ``(k, width)``."""
+        states = self.z[which]
+        z, rows = states.copy(), self._rows[: len(states), None]
+        j = rng.integers(self.space.size, size=(len(z), self.width))
+        scale = self.scales[COORDINATE] if self.groups == 1 else self.scales[COORDINATE, which]
         g = rng.standard_normal(j.shape)
-        z[rows, j] += scale * self.steps[j] * g
+        z[rows, j] += scale[:, None] * self.steps[j] * g
         if self._whole is not None:
-            before, after = self._image(self.z), self._wrapped(z)
+            before, after = self._image(states), self._wrapped(z)
             z[:, self._whole] = walked(self.space, before, after, rows, j, g, rng)[:, self._whole]
-        return z
+        return z, j
 
-    def _difference(self, rng: np.random.Generator) -> Floats:
-        """Return differences ``(n, d)`` of two archived states, not yet scaled."""
+    def _difference(self, rng: np.random.Generator, which: slice) -> Floats:
+        """Return differences ``(k, d)`` of two archived states, not yet scaled."""
         filled, n = min(self.written, len(self.archive)), self.n
-        flat = self.archive[:filled].reshape(filled * n, -1)
+        flat, rows = self.archive[:filled].reshape(filled * n, -1), self._rows[which]
+        k = len(rows)
         if self.groups == 1:
-            a = rng.integers(filled * n, size=n)
-            b = (a + 1 + rng.integers(filled * n - 1, size=n)) % (filled * n)
+            a = rng.integers(filled * n, size=k)
+            b = (a + 1 + rng.integers(filled * n - 1, size=k)) % (filled * n)
         else:  # of rungs nearby, whose states are spread as widely
-            near = self._rows + rng.integers(-NEIGHBOURS, NEIGHBOURS + 1, size=(2, n))
-            near = np.where((near < 0) | (near >= n), self._rows, near)
-            a, b = rng.integers(filled, size=(2, n)) * n + near
+            near = rows + rng.integers(-NEIGHBOURS, NEIGHBOURS + 1, size=(2, k))
+            near = np.where((near < 0) | (near >= n), rows, near)
+            a, b = rng.integers(filled, size=(2, k)) * n + near
             b = np.where(a == b, (b + 1) % (filled * n), b)
         z = flat[a]
         z -= flat[b]
@@ -166,6 +210,7 @@ class Chains:
 
     def accept(
         self,
+        proposal: Proposal,
         evaluated: Floats | None,
         scores: Floats,
         temperature: float | Floats,
@@ -175,28 +220,29 @@ class Chains:
         """Go to the proposed states that the Metropolis rule accepts.
 
         Args:
-            evaluated: ``(n, d)`` where the points were evaluated, if that was somewhere else.
-            scores: ``(n,)`` of the proposals; -inf for what failed, which is rejected.
-            temperature: Of all chains, or ``(n,)``.
+            proposal: The steps; changed.
+            evaluated: ``(k, d)`` where the points were evaluated, if that was somewhere else.
+            scores: ``(k,)`` of the proposals; -inf for what failed, which is rejected.
+            temperature: Of all these chains, or ``(k,)``.
             rng: Of the acceptance.
             adapt: Whether the sizes of steps and the archive learn from this.
         """
-        assert self.proposed is not None
-        z, self.proposed = self.proposed, None
+        rows, z = proposal.rows, proposal.z
         if evaluated is not None:
             self._follow(z, evaluated)
-        gain = gains(self.scores, scores, temperature)
-        accepted = -rng.standard_exponential(self.n) < gain
+        current = self.scores[rows]
+        gain = gains(current, scores, temperature)
+        accepted = -rng.standard_exponential(len(z)) < gain
         if adapt:
-            self._adapt(gain)
+            self._adapt(gain, current, proposal)
         if accepted.all():
-            self.z, self.scores = z, scores.copy()
+            self.z[rows], self.scores[rows] = z, scores
         else:
-            self.z[accepted] = z[accepted]
-            self.scores[accepted] = scores[accepted]
-        self.told += 1
+            self.z[rows][accepted] = z[accepted]  # slices are views
+            self.scores[rows][accepted] = scores[accepted]
+        self.told += len(z)
         # a flat fitness must not widen the steps that differences of states make
-        if adapt and self.told % self.every == 0 and gain.any():
+        if adapt and self.told % (self.every * self.n) == 0 and gain.any():
             self.archive[self.written % len(self.archive)] = self._image(self.z)
             self.written += 1
 
@@ -207,24 +253,29 @@ class Chains:
             moved[:, self._whole] = False
         z[moved] = evaluated[moved]
 
-    def _adapt(self, gain: Floats) -> None:
+    def _adapt(self, gain: Floats, current: Floats, proposal: Proposal) -> None:
         """Let steps grow where more are accepted than should be.
 
         A tie tells nothing, and neither does a chain that has yet to find what does not fail.
         """
-        one = self.kind == COORDINATE and self.width == 1
+        kind, k = proposal.kind, len(gain)
+        one = kind == COORDINATE and self.width == 1
         off = np.exp(np.minimum(gain, 0.0)) - (ONE if one else MANY)
-        off[(gain == 0.0) | ~np.isfinite(self.scores)] = 0.0
-        # together, n chains may go sqrt(n) times as fast on the same noise
-        pooled = off if self.groups > 1 else np.array([off.mean() * np.sqrt(self.n)])
-        scale = self.scales[self.kind]
-        scale *= np.exp(RATE * pooled)
-        if self.kind == COORDINATE:
+        off[(gain == 0.0) | ~np.isfinite(current)] = 0.0
+        if self.groups > 1:
+            self._grow(self.scales[kind, proposal.rows], off)
+        else:  # together, n chains may go sqrt(n) times as fast on the same noise
+            self._grow(self.scales[kind], off.mean() * (k / self.n) * np.sqrt(self.n))
+        if kind == COORDINATE:
             factors = np.exp(COORDINATE_RATE * np.repeat(off, self.width))
-            columns = self._columns.ravel()
+            columns = proposal.columns.ravel()
             np.multiply.at(self.steps, columns, factors)
             low, high = 1e-200 * self.sigma[columns], 10 * self.sigma[columns]
             self.steps[columns] = np.clip(self.steps[columns], low, high)
+
+    @staticmethod
+    def _grow(scale: Floats, by: Any) -> None:
+        scale *= np.exp(RATE * by)
         np.maximum(np.minimum(scale, 10.0, out=scale), 1e-100, out=scale)
 
     # -- exchange -----------------------------------------------------------------------------

@@ -45,6 +45,7 @@ class Restarts:
 
     def __init__(self, kind: str, pop_size: int, fixed: bool = False) -> None:
         self.kind = kind if kind != "auto" else "same" if fixed else "ipop"
+        self.fixed = fixed
         self.first = self.pop_size = pop_size
         self.n = 0
         self.sigma_factor = 1.0
@@ -53,6 +54,17 @@ class Restarts:
         self._large = 0  # doublings so far
         self._small_now = False
         self._spent = [0, 0]  # evaluations with large and small populations
+
+    def at_least(self, pop_size: int) -> bool:
+        """Let the first start have so many individuals; return whether that is a change.
+
+        One by one, a population smaller than the number of points in flight would learn from what
+        distributions of long ago have drawn. A size that the user has fixed stays.
+        """
+        if self.fixed or pop_size <= self.first:
+            return False
+        self.first = self.pop_size = pop_size
+        return True
 
     def count(self, evaluations: int) -> None:
         """Note evaluations that the current start has used."""
@@ -85,16 +97,17 @@ class Restarts:
         return True
 
     def pack(self) -> NDArray[np.float64]:
-        """Return everything that changes, ``(9,)``."""
+        """Return everything that changes, ``(10,)``."""
         now = [self.n, self.pop_size, self.sigma_factor, self.used]
         return np.array(
-            [*now, self._last_large, self._large, self._small_now, *self._spent], np.float64
+            [*now, self._last_large, self._large, self._small_now, *self._spent, self.first],
+            np.float64,
         )
 
     def unpack(self, packed: Any) -> None:
         """Go back to a state that :meth:`pack` packed."""
-        n, pop_size, factor, used, last_large, large, small, *spent = (float(x) for x in packed)
+        n, pop_size, factor, used, last_large, large, small, *rest = (float(x) for x in packed)
         self.used, self._last_large = int(used), int(last_large)
         self.n, self.pop_size, self.sigma_factor = int(n), int(pop_size), factor
         self._large, self._small_now = int(large), bool(small)
-        self._spent = [int(x) for x in spent]
+        self._spent, self.first = [int(x) for x in rest[:2]], int(rest[2])

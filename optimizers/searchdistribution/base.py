@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import math
-from abc import abstractmethod
-from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from l2l.errors import L2LError
 from l2l.evaluation import Evaluations
-from l2l.optimizer import Optimizer, State
-from l2l.optimizers.common.bounds import Bounds
-from l2l.optimizers.common.margin import Margin, whole_columns
-from l2l.optimizers.common.restarts import Restarts
-from l2l.optimizers.common.start import DRAWS, Start
-from l2l.optimizers.common.stopping import Stopping
+from l2l.optimizers.searchdistribution.frame import Frame
 from l2l.optimizers.searchdistribution.noise import Noise
 from l2l.space import Floats
 
 #: A coordinate that differs by less than this has not been moved by the optimizee.
 MOVED = 1e-9
+#: Generation of points that the optimizee has moved.
+ELSEWHERE = -1
 
 
-class SearchDistribution(Optimizer):
+class SearchDistribution(Frame):
     """Draws points around a mean; a subclass says how their scores move and shape the distribution.
 
     A point is ``mean + sigma * scale * y`` with ``y`` as :meth:`_coloured` makes it from standard
@@ -31,120 +26,42 @@ class SearchDistribution(Optimizer):
     and choices keep a margin, so that other values than the mean's stay in sight. A generation of
     equal scores, or one that failed as a whole, teaches nothing: it is drawn again.
 
-    Attributes:
-        mean: ``(d,)`` of the distribution, before bounds; empty before the first ``ask``.
-        sigma: Step size.
-        scale: ``(d,)`` factors of the coordinates.
-        restarts: Population size now, and number of restarts so far.
-        ended: Why the last start ended; None before the first restart.
+    Results that land one by one are collected: a full population is learned from as a generation.
     """
-
-    sigma: float
-    scale: Floats
-    first_steps: Floats
-    stopping: Stopping
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:
-        super().__init__(*args, **kwargs)
-        p = self.parameters
-        self._whole = whole_columns(self.space)
-        self._real = np.flatnonzero(~self._whole) if self._whole.any() else slice(None)
-        self._margin = Margin(self.space)
-        self._bounds = Bounds(self.space, p.bounds, but=self._whole)
-        self.mirrored = bool(getattr(p, "mirrored_sampling_enabled", False))
-        self.restarts = Restarts(p.restarts, self._first_size(p.pop_size), p.pop_size is not None)
-        self.start: Start | None = None
-        self.mean: Floats = np.empty(0)
-        self.ended: str | None = None
-        self._over = False
-        self._noise: Noise | None = None
-        self._settled: Floats | None = None  # mean of the best earlier start
-        self._settled_score = -np.inf
-
-    # -- for subclasses -----------------------------------------------------------------------
-
-    @abstractmethod
-    def _first_start(self) -> Start:
-        """Return where the parameters and the first individuals say to begin."""
-
-    @abstractmethod
-    def _shaped(self, n: int) -> None:
-        """Make what is learned besides mean, sigma and scale anew, for ``n`` individuals."""
-
-    @abstractmethod
-    def _learn(self, noise: Noise, scores: Floats) -> None:
-        """Move and shape the distribution by scores ``(n,)``, -inf where failed."""
-
-    def _first_size(self, pop_size: int | None) -> int:
-        """Return how many individuals a generation has at first: both signs of each if mirrored."""
-        perturbations = pop_size or 4 + int(3 * math.log(self.space.size))
-        return perturbations * (2 if self.mirrored else 1)
-
-    def _coloured(self, noise: Floats) -> Floats:
-        """Return noise ``(n, d)`` with the correlations of the distribution."""
-        return noise
-
-    def _white(self, y: Floats) -> Floats:
-        """Return the noise ``(n, d)`` that :meth:`_coloured` makes ``y`` of."""
-        return y
-
-    def _widths(self) -> Floats:
-        """Return the standard deviations ``(d,)`` of what :meth:`_coloured` returns."""
-        return np.ones(self.space.size)
-
-    def _pack(self) -> State:
-        """Return what is learned besides mean, sigma and scale."""
-        return {}
-
-    def _unpack(self, state: State) -> None:
-        """Go back to what :meth:`_pack` packed."""
 
     # -- ask and tell -------------------------------------------------------------------------
 
-    @classmethod
-    def n_initial(cls, parameters: Any) -> int:
-        """Return how many individuals are drawn to learn where to begin, without bounds."""
-        return DRAWS
-
-    def start_from(self, points: Floats, scores: Floats) -> None:
-        """Begin around the best tenth of the points, as wide as they lie apart."""
-        self.initial = points
-        self.start = Start.near(points, scores, self._first_start().sigma)
-        self.initial = None
-
-    @property
-    def n_individuals(self) -> int:
-        """Individuals of a generation, in the current start."""
-        n = self.restarts.pop_size
-        return n + n % 2 if self.mirrored else n
-
     def ask(self) -> Floats:
         """Return ``(n, d)`` points; if mirrored, the second half mirrors the first at the mean."""
-        if not len(self.mean):
-            if self.start is None:
-                self.start = self._first_start()
-            self.initial = None
-            self._begin(self.start.mean)
-        noise = self._noise = self._drawn(self.n_individuals, self.mirrored)
+        self._ready()
+        self._noise, points = self._within(self._drawn(self.n_individuals, self.mirrored))
+        return self._image(points)
+
+    def _within(self, noise: Noise) -> tuple[Noise, Floats]:
+        """Return noise and its points ``(n, d)``; both drawn anew if outside, where that is so."""
         points = self._points(noise)
         within = self._bounds.redrawn(points, lambda n: self._points(self._drawn(n, False)))
         if within is not points:
             drawn = self._white((within - self.mean) / (self.sigma * self.scale))
-            self._noise = Noise(drawn, mirrored=False)
-        return self._image(within)
+            noise = Noise(drawn, mirrored=False)
+        return noise, within
 
     def tell(self, evaluations: Evaluations) -> None:
         """Move and shape the distribution; begin anew where it has converged."""
         noise, self._noise = self._noise, None
         scores = self.scored(evaluations, expected=0 if noise is None else len(noise))
         assert noise is not None
+        if evaluations.evaluated is not evaluations.asked:
+            noise = self._as_evaluated(evaluations, noise)
+        self._take(noise, scores)
+
+    def _take(self, noise: Noise, scores: Floats) -> None:
+        """Learn from a population with scores ``(n,)``, and see whether the start is over."""
         self.restarts.count(len(scores))
         ordered = np.sort(scores)[::-1]
         ordered = ordered[: len(ordered) - int(np.isneginf(ordered).sum())]  # without failures
         if not len(ordered):
             return
-        if evaluations.evaluated is not evaluations.asked:
-            noise = self._as_evaluated(evaluations, noise)
         spread = float(ordered[0] - ordered[-1])
         self.stopping.note(ordered)
         if spread > 0 or len(ordered) < len(scores):
@@ -153,6 +70,63 @@ class SearchDistribution(Optimizer):
                 self._keep_margin()
         self._end_of_generation(spread)
 
+    # -- one by one ---------------------------------------------------------------------------
+
+    def ask_one(self) -> Floats:
+        """Return one more point ``(d,)`` of the distribution as it is now.
+
+        If mirrored, every second one has the noise of the one before with the opposite sign.
+        """
+        self._ready()
+        opposite, self._opposite = self._opposite, None
+        noise = self._drawn(1, False) if opposite is None else Noise(-opposite[None], False)
+        noise, points = self._within(noise)
+        if self.mirrored and opposite is None:
+            self._opposite = noise.drawn[0]
+        self._flight.add(self.restarts.n, self.stopping.generations, points, noise.drawn)
+        point: Floats = self._image(points)[0]
+        return point
+
+    def tell_one(self, evaluations: Evaluations) -> None:
+        """Keep an evaluation; each full population that has landed is learned from.
+
+        A result is used once, however late it comes, so that slow ones are not selected against;
+        but those of an earlier start only count as the best point. A size that was left to the
+        algorithm is as large as the number of points in flight when the first result comes.
+        """
+        number, score = self.scored_one(evaluations)
+        if not self._flight.landed and self.restarts.at_least(len(self._flight)):
+            self._begin(self.mean)
+        row, d = self._flight.land(number), self.space.size
+        if row[0] != self.restarts.n:
+            return
+        moved = self._moved(evaluations)[0]
+        if moved.any():
+            row[1] = ELSEWHERE
+            row[2 : 2 + d][moved] = evaluations.evaluated[0, moved]
+        self._landed.add(row[1:], score)
+        if len(self._landed) >= self.n_individuals:
+            rows, scores = self._landed.clear()
+            when, points, drawn = np.split(rows, [1, 1 + d], axis=1)
+            self._take(self._seen_from_here(when[:, 0], points, drawn), scores)
+
+    def _seen_from_here(self, when: Floats, points: Floats, drawn: Floats) -> Noise:
+        """Return the noise that the distribution as it is now would need for points.
+
+        Args:
+            when: ``(n,)`` generations of the distributions that drew them. What is not of this one
+                is no farther away than :func:`shortened` lets it be.
+            points: ``(n, d)``, not yet in the box.
+            drawn: ``(n, d)`` the noise they were drawn with.
+        """
+        old = when != self.stopping.generations
+        if old.any():
+            away = (points[old] - self.mean) / (self.sigma * self.scale)
+            drawn[old] = shortened(self._white(away))
+        return Noise(drawn, mirrored=False)
+
+    # -- points -------------------------------------------------------------------------------
+
     def _drawn(self, n: int, mirrored: bool) -> Noise:
         return Noise.draw(self.rng, n, self.space.size, mirrored)
 
@@ -160,126 +134,29 @@ class SearchDistribution(Optimizer):
         """Return points ``(n, d)``, not yet in the box."""
         return noise.points(self.mean, self._coloured(noise.drawn), self.sigma * self.scale)
 
-    def _image(self, points: Floats) -> Floats:
-        """Return points ``(n, d)`` in the box."""
-        points = self._bounds(points)
-        if self._margin and np.isfinite(self.space.lower).any():
-            # what lies beyond the last integer belongs to it: a margin needs no mirror
-            confined = np.clip(points, self.space.lower, self.space.upper)
-            points = np.where(self._whole, confined, points)
-        return points
-
     def _as_evaluated(self, evaluations: Evaluations, noise: Noise) -> Noise:
         """Return the noise as the optimizee moved it; rounding and choices are no moves."""
-        asked, run = evaluations.asked, evaluations.evaluated
-        moved = np.abs(run - asked) > MOVED * (1 + np.abs(asked))
-        moved &= ~self._whole
+        moved = self._moved(evaluations)
         rows = moved.any(axis=1)
         if not rows.any():
             return noise
-        drawn = noise.all()
+        drawn, run = noise.all(), evaluations.evaluated
         before = self._coloured(drawn[rows])
         after = (run[rows] - self.mean) / (self.sigma * self.scale)
-        white = self._white(np.where(moved[rows], after, before))
-        # no longer than Hansen (2011, arXiv:1110.4181) lets an injected point be
-        d = self.space.size
-        most = math.sqrt(d) + 2 * d / (d + 2)
-        lengths = np.maximum(np.linalg.norm(white, axis=1), 1e-300)
-        drawn[rows] = white * np.minimum(1.0, most / lengths)[:, None]
+        drawn[rows] = shortened(self._white(np.where(moved[rows], after, before)))
         return Noise(drawn, mirrored=False)
 
-    def _keep_margin(self) -> None:
-        alpha = 1 / (self.space.size * self.n_individuals)
-        unit = self.sigma * self._widths()
-        self.mean, steps = self._margin.corrected(self.mean, unit * self.scale, alpha)
-        self.scale = np.where(self._whole, steps / unit, self.scale)
+    def _moved(self, evaluations: Evaluations) -> NDArray[np.bool_]:
+        """Return which coordinates ``(n, d)`` the optimizee has moved."""
+        asked, run = evaluations.asked, evaluations.evaluated
+        moved: NDArray[np.bool_] = np.abs(run - asked) > MOVED * (1 + np.abs(asked))
+        return moved & ~self._whole
 
-    # -- starts -------------------------------------------------------------------------------
 
-    def _begin(self, mean: Floats) -> None:
-        """Begin at a mean ``(d,)``, as wide as the first start."""
-        assert self.start is not None
-        p, n = self.parameters, self.n_individuals
-        self.mean = mean
-        self.first_steps = self.start.sigma * self.restarts.sigma_factor
-        self.sigma = math.exp(np.log(self.first_steps).mean())
-        self.scale = self.first_steps / self.sigma
-        self.stopping = Stopping(self.space.size, n, p.tol_x, p.tol_fun)
-        self._shaped(n)
-
-    def _end_of_generation(self, spread: float) -> None:
-        reason = self.stopping.by_scores(spread) or self._by_distribution()
-        if reason is None and self.restarts.exhausted:
-            reason = "Budget: a small start may use half of what the last large one did"
-        if reason is None:
-            return
-        self.ended = reason
-        self._settled, self._settled_score = self._favourite()
-        assert self.start is not None
-        if self.restarts.next(self.rng):
-            self._begin(self.start.elsewhere(self.space, self.rng))
-        else:
-            self._over = True
-
-    def _by_distribution(self) -> str | None:
-        """Return why the distribution says that this start is over, or None."""
-        real = self._real
-        mean, steps = self.mean[real], (self.sigma * self.scale * self._widths())[real]
-        return self.stopping.by_steps(mean, steps, np.zeros(1), self.first_steps[real], None)
-
-    def _favourite(self) -> tuple[Floats | None, float]:
-        """Return the mean of the best start so far, this one included, and its median score."""
-        median = self.stopping.median[-1] if self.stopping.median else -np.inf
-        if median >= self._settled_score:
-            return self.mean, median
-        return self._settled, self._settled_score
-
-    @property
-    def done(self) -> str | None:
-        """Why it is over: the stop_criterion, or the convergence of a run without restarts."""
-        return super().done or (self.ended if self._over else None)
-
-    @property
-    def recommended(self) -> Floats | None:
-        """The mean ``(d,)`` of the distribution, of the best start; None before the first."""
-        if not len(self.mean) or self.best_point is None:
-            return self.best_point
-        mean, _ = self._favourite()
-        return None if mean is None else self._image(mean[None])[0]
-
-    # -- state --------------------------------------------------------------------------------
-
-    def state(self) -> State:
-        """Return everything that changes; see :meth:`Optimizer.state` for when."""
-        if self._noise is not None:
-            raise L2LError("the state is taken after tell and before the next ask, not between")
-        state = {
-            **super().state(),
-            "restarts": self.restarts.pack(),
-            "start_mean": None if self.start is None else self.start.mean,
-            "start_sigma": None if self.start is None else self.start.sigma,
-            "settled": self._settled,
-            "settled_score": self._settled_score,
-            "ended": self.ended,
-            "over": self._over,
-        }
-        if not len(self.mean):
-            return state
-        named = {"mean": self.mean, "sigma": self.sigma, "scale": self.scale}
-        return {**state, **named, "history": self.stopping.pack(), **self._pack()}
-
-    def restore(self, state: State) -> None:
-        """Go back to a state: what follows is bit-identical."""
-        super().restore(state)
-        self.restarts.unpack(state["restarts"])
-        mean, sigma = state["start_mean"], state["start_sigma"]
-        self.start = None if mean is None else Start(mean, sigma)
-        self._settled, self._settled_score = state["settled"], float(state["settled_score"])
-        self.ended, self._over, self._noise = state["ended"], bool(state["over"]), None
-        self.mean = np.empty(0)
-        if "mean" not in state:
-            return
-        self._begin(state["mean"])
-        self.sigma, self.scale = float(state["sigma"]), state["scale"]
-        self.stopping.unpack(state["history"])
-        self._unpack(state)
+def shortened(white: Floats) -> Floats:
+    """Return noise ``(n, d)`` no longer than Hansen (2011, arXiv:1110.4181) lets an injected be."""
+    d = white.shape[1]
+    most = math.sqrt(d) + 2 * d / (d + 2)
+    lengths = np.maximum(np.linalg.norm(white, axis=1), 1e-300)
+    shorter: Floats = white * np.minimum(1.0, most / lengths)[:, None]
+    return shorter
