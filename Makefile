@@ -37,13 +37,7 @@ test: $(VENV)/test system  ## install what tests need, check style and types, ru
 
 .PHONY: system
 system:
-	@missing=""; for tool in cc strace; do command -v $$tool >/dev/null || missing="$$missing $$tool"; done; \
-	if [ -n "$$missing" ]; then \
-	  packages=$$(echo $$missing | sed 's/\bcc\b/gcc libc6-dev/'); sudo=$$([ "$$(id -u)" = 0 ] || echo "sudo -n"); \
-	  $$sudo apt-get install -y -qq $$packages 2>/dev/null \
-	  || { $$sudo apt-get update -qq && $$sudo apt-get install -y -qq $$packages; } 2>/dev/null \
-	  || echo "could not install$$missing: the tests that need them are skipped, visibly"; \
-	fi
+	@tests/cluster/install.sh
 
 campaign: $(VENV)/test  ## run the long campaigns (about an hour)
 	$(BIN)/python -m pytest -m campaign --timeout=3600

@@ -1,0 +1,1 @@
+"""What l2l knows of a batch system: its commands, and nothing that stays running."""

@@ -1,0 +1,154 @@
+"""The batch script of a whole run: ``l2l submit``."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from l2l.errors import ConfigError
+from l2l.executors.slurmoptions import seconds_of
+
+#: How often a job of an MPI program is requeued that has lost a rank.
+LOSSES = 10
+
+
+@dataclass(frozen=True)
+class Request:
+    """What is asked of Slurm, in the words of the site.
+
+    Attributes:
+        options: Options of ``sbatch`` with a value: partition, account, nodes, ...
+        walltime: As Slurm writes it, or None: the default of the partition.
+        margin: How long before the end of the wall-time the run begins to stop, in s.
+        setup: Lines of shell before the run starts.
+        extra: Further lines, ``--exclusive`` or ``#SBATCH --exclusive`` each.
+    """
+
+    options: dict[str, str]
+    walltime: str | None = None
+    margin: int = 120
+    setup: Sequence[str] = ()
+    extra: Sequence[str] = ()
+
+    def check(self, margin: bool = True) -> None:
+        """Raise ConfigError for what Slurm would not understand, or what could not end well.
+
+        Args:
+            margin: Whether the job is to stop before its end.
+        """
+        for text in (*self.options.values(), *self.extra):
+            if "\n" in text:
+                raise ConfigError(f"expected one line for sbatch, got {text!r}")
+        for line in self.extra:
+            if not line.removeprefix("#SBATCH").lstrip().startswith("-"):
+                raise ConfigError(f"--extra takes an option of sbatch (--exclusive), got {line!r}")
+        length = None if self.walltime is None else seconds_of(self.walltime)
+        if margin and length is not None and length < 2 * self.margin:
+            raise ConfigError(
+                f"a wall-time of {self.walltime} leaves no time to compute, for the run begins to "
+                f"stop {self.margin} s before its end. Give a longer --walltime or a shorter "
+                "--signal-margin (Slurm may send the signal 60 s early, so 120 s is the usual one)"
+            )
+
+    def words(self) -> list[str]:
+        """Return the options for sbatch."""
+        return [*self._asked(), *(line.removeprefix("#SBATCH").strip() for line in self.extra)]
+
+    def lines(self, output: Path, whole: bool) -> list[str]:
+        """Return the ``#SBATCH`` lines.
+
+        Args:
+            output: File for what the job prints.
+            whole: Whether the job is of no use once a node has gone.
+        """
+        own = [f"--output={output}", "--requeue", f"--signal=B:USR1@{self.margin}"]
+        own += ["--open-mode=append"] if whole else ["--open-mode=append", "--no-kill"]
+        extra = (line.removeprefix("#SBATCH").strip() for line in self.extra)
+        return [f"#SBATCH {word}" for word in [*map(_quoted, [*self._asked(), *own]), *extra]]
+
+    def _asked(self) -> list[str]:
+        asked = {**self.options, **({} if self.walltime is None else {"time": self.walltime})}
+        return [f"--{name}={value}" for name, value in asked.items()]
+
+
+def script(request: Request, command: Sequence[str], run: Path, *, mpi: bool) -> str:
+    """Return the batch script of a run.
+
+    Args:
+        request: What is asked of Slurm.
+        command: The command that begins the run or goes on with it.
+        run: The run's folder; the log of the job is written beside it.
+        mpi: Whether the command is an MPI program: it is started on all tasks of the job.
+    """
+    request.check()
+    output = run.with_name(f"{run.name.replace('%', '%%')}.job-%j.log")
+    launch = ["srun", "--mpi=pmi2", "--kill-on-bad-exit=0", *command] if mpi else list(command)
+    head = ["#!/bin/bash", *request.lines(output, whole=mpi), f"# l2l submit: the run {run}"]
+    return "\n".join(
+        [
+            *head,
+            _BEFORE.format(folder=shlex.quote(os.getcwd()), margin=request.margin),
+            *request.setup,
+            "",
+            f"{shlex.join(launch)} &",
+            _AFTER,
+            _LOST_RANK if mpi else "",
+            _END,
+        ]
+    )
+
+
+def path_of(run: Path) -> Path:
+    """Return where the batch script of a run is written: beside its folder."""
+    return run.with_name(f"{run.name}.job.sh")
+
+
+def _quoted(word: str) -> str:
+    name, _, value = word.partition("=")
+    return f'{name}="{value}"' if any(c.isspace() or c in "()*|&;" for c in value) else word
+
+
+_BEFORE = """
+near= told= driver=
+stop() {{ near=1; [ -z "$driver" ] || kill -USR1 "$driver" 2>/dev/null; }}
+trap stop USR1    # from Slurm, when the wall-time is near
+trap told=1 TERM  # from scancel; Slurm sends it to the run, too
+
+if [ -z "$SLURM_JOB_END_TIME" ]; then  # Slurm before 23.02 does not say when the job ends
+  SLURM_JOB_END_TIME=$(date -d "$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%e)" +%s)
+fi 2>/dev/null
+export L2L_JOB_END=$SLURM_JOB_END_TIME
+if [ "${{L2L_JOB_END:-9999999999}}" -lt $(( $(date +%s) + {margin} )) ]; then
+  echo "l2l: the wall-time is shorter than the margin of {margin} s that the run gets to stop." \\
+    "Ask for more with --walltime" >&2
+  exit 2
+fi
+cd {folder} || exit 1
+"""
+
+_AFTER = """driver=$!
+[ -z "$near" ] || kill -USR1 "$driver"
+while wait "$driver"; code=$?; kill -0 "$driver" 2>/dev/null; do :; done
+wait "$driver"; code=$?  # again: a signal may have ended the first wait
+
+again=
+# 75: everything is written; 138: the signal came before the run could listen
+[ -n "$near" ] && { [ "$code" = 75 ] || [ "$code" = 138 ]; } && again="the wall-time is near\""""
+
+_LOST_RANK = f"""\
+if [ -z "$near" ] && {{ [ "$code" = 75 ] || [ "$code" -gt 130 ]; }} \\
+  && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {LOSSES} ]; then
+  again="a rank has gone"
+fi"""
+
+_END = """\
+if [ -n "$again" ] && [ -z "$told" ]; then
+  echo "l2l: $again; requeueing job $SLURM_JOB_ID" >&2
+  scontrol requeue "$SLURM_JOB_ID" || echo "l2l: this site does not requeue; go on by hand with" \\
+    "'l2l submit --resume RUN'" >&2
+fi
+exit "$code"
+"""
