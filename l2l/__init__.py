@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from l2l.optimizer import Optimizer, OptimizerParameters
     from l2l.options import option
     from l2l.registry import make_optimizer
+    from l2l.replays import replay
     from l2l.space import Parameter, ParameterSpace
     from l2l.trajectory import Trajectory, load
 
@@ -49,6 +50,7 @@ _MODULES = {
     "l2l.optimizer": ("Optimizer", "OptimizerParameters"),
     "l2l.options": ("option",),
     "l2l.registry": ("make_optimizer",),
+    "l2l.replays": ("replay",),
     "l2l.space": ("Parameter", "ParameterSpace"),
     "l2l.trajectory": ("Trajectory", "load"),
     "l2l.classic.tools": (
@@ -63,7 +65,8 @@ __all__ = [
     "BatchResult", "ConfigError", "Evaluations", "Individual", "Interrupted", "L2LError",
     "MissingExtra", "NothingWorked", "Optimizee", "OptimizeeParameters", "Optimizer",
     "OptimizerParameters", "Parameter", "ParameterSpace", "Result", "RunResult", "Status",
-    "Trajectory", "load", "make_optimizer", "optimize", "option", "resume",
+    "Trajectory", "load", "make_optimizer", "optimize", "option", "replay",
+    "resume",
 ]  # fmt: skip
 
 ClassicFinder.install(sys.meta_path)

@@ -34,6 +34,7 @@ def optimize(
     run: str | PathLike[str] | None = None,
     start_from: Source | None = None,
     seed: int = 1,
+    mode: str = "generational",
     workers: int | None = None,
     executor: Any = "local",
     resume: bool = False,
@@ -59,6 +60,8 @@ def optimize(
             are learnt from, or a list of individuals: a population has them in its first
             generation, a distribution begins at their mean.
         seed: Of all randomness of the run.
+        mode: ``generational``, or ``async``: a new individual as soon as a worker is free, for the
+            optimizers that can; the slowest one keeps nobody waiting.
         workers: Number of workers; all cores if None.
         executor: Its name, or ``{"name": ..., option: ...}``.
         resume: Go on with the run where the folder holds one.
@@ -83,7 +86,7 @@ def optimize(
     )  # fmt: skip
     plan = Plan.of(
         optimizee, optimizer, executor, stop,
-        space=space, weights=weights, seed=seed, start=start_from,
+        space=space, weights=weights, seed=seed, start=start_from, mode=mode,
     )  # fmt: skip
     path = Path(run) if run else free_folder(Path("results") / _name(plan))
     with telling_interruptions():

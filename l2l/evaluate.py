@@ -24,6 +24,7 @@ from l2l.returned import outcome_of, outcome_with_gradient, outcomes_of
 log = logging.getLogger("l2l")
 
 KEPT = 64 * 1024  #: most characters of a traceback or an output that are kept
+_PATIENCE = 60.0  #: longest time for which the run folder may be out of reach, in s
 _ONE_SEED = 1  # for constructors and setup(): every worker must get the same optimizee
 
 
@@ -106,6 +107,7 @@ class Evaluator:
 
     def _scratch(self, job: Job, folder: list[Path]) -> Path:
         path = workdir(self.task, job)
+        _await(path.parents[1])
         shutil.rmtree(path, ignore_errors=True)  # of an attempt that was cut off
         path.mkdir(parents=True)
         folder.append(path)
@@ -191,6 +193,14 @@ def workdir(task: Task, job: Job) -> Path:
     return task.scratch / f"{job.id}-{job.draw}"
 
 
+def _await(folder: Path) -> None:
+    """Wait for a folder that can't be reached for a moment: it must not be made anew."""
+    end = time.monotonic() + _PATIENCE
+    while not folder.is_dir() and time.monotonic() < end:
+        time.sleep(0.1)
+    os.stat(folder)
+
+
 def put_away(task: Task, job: Job) -> None:
     """Keep (or remove, where nothing is kept) the working folder of a job that did not end ok."""
     path = workdir(task, job)
@@ -199,7 +209,7 @@ def put_away(task: Task, job: Job) -> None:
     if task.keep is not None:
         kept = task.keep / path.name
         try:
-            task.keep.mkdir(parents=True, exist_ok=True)
+            task.keep.mkdir(exist_ok=True)
             shutil.rmtree(kept, ignore_errors=True)
             shutil.move(path, kept)
         except OSError as error:  # a full disk, say; the run itself can go on

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 
 from l2l.errors import ConfigError, Interrupted, RunExists, RunLocked, StoreError
 from l2l.evaluation import seeded_globals
-from l2l.executors.base import Task
+from l2l.executors.base import Executor, Task
 from l2l.interrupt import StopRequest
-from l2l.loop import OuterLoop, Progress
+from l2l.loop import OuterLoop, Progress, loop_class
 from l2l.optimizer import Optimizer
 from l2l.origin import begun, check_same, resuming
 from l2l.plan import Plan, executor_of, with_changes
@@ -66,8 +66,9 @@ def execute(
     overwrite: bool = False,
     force: bool = False,
     progress: Progress | bool = True,
+    loop: Callable[..., OuterLoop] | None = None,
 ) -> Result:
-    """Run a plan in a folder, new or to be continued.
+    """Run a plan in a folder, new or to be continued, by the loop of its mode or another one.
 
     All that a user's code has to give comes first: where it fails, nothing is made or changed.
 
@@ -77,6 +78,7 @@ def execute(
     folder = path.absolute()  # whatever the current one becomes meanwhile
     plan = _with_requested_changes(plan, path)
     force = force or bool(os.environ.get("L2L_FORCE"))
+    executor = plan.executor.join(plan.options)  # where there are many of us, one goes on
     with StopRequest(time_budget=plan.stop.time) as request:
         watcher = _watcher(progress, path)
         task, optimizer = plan.task(folder), plan.make_optimizer()
@@ -84,7 +86,13 @@ def execute(
         if not (going_on and _is_there(folder)):
             _ = plan.known  # an error in it comes before anything is made
         store = _open(plan, folder, going_on, overwrite, force)
-        run = functools.partial(_run, plan, task, optimizer, store, request, watcher)
+        make = functools.partial(
+            loop or loop_class(plan.mode),
+            optimizer=optimizer, bounding=plan.bounding, executor=executor, task=task,
+            store=store, stop=plan.stop, request=request, seed=plan.seed, progress=watcher,
+            warm=plan.warm,
+        )  # fmt: skip
+        run = functools.partial(_run, make, executor, task, store)
         reason = _watched(run, store, request, watcher)
     if request.signal is not None:
         raise Interrupted(
@@ -123,6 +131,9 @@ def _watched(run: Callable[[], str], store: Store, request: StopRequest, watcher
     except KeyboardInterrupt:
         how, reason = "interrupted", "interrupted twice"
         raise
+    except Interrupted as error:
+        how, reason = "interrupted", str(error)
+        raise
     except Exception as error:
         reason = f"{type(error).__name__}: {str(error).partition(chr(10))[0]}"
         raise
@@ -137,32 +148,10 @@ def _watched(run: Callable[[], str], store: Store, request: StopRequest, watcher
     return reason
 
 
-def _run(
-    plan: Plan,
-    task: Task,
-    optimizer: Optimizer,
-    store: Store,
-    request: StopRequest,
-    watcher: Progress,
-) -> str:
-    with (
-        _logging_to(store.path / "logs"),
-        _one_blas_thread(),
-        plan.executor(plan.options) as executor,
-    ):
+def _run(make: Callable[[], OuterLoop], executor: Executor, task: Task, store: Store) -> str:
+    with _logging_to(store.path / "logs"), _one_blas_thread(), executor:
         executor.start(task)
-        loop = OuterLoop(
-            optimizer=optimizer,
-            bounding=plan.bounding,
-            executor=executor,
-            store=store,
-            stop=plan.stop,
-            request=request,
-            seed=plan.seed,
-            progress=watcher,
-            warm=plan.warm,
-        )
-        return loop.run()
+        return make().run()
 
 
 def _open(plan: Plan, path: Path, resume: bool, overwrite: bool, force: bool) -> Store:

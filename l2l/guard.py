@@ -71,11 +71,11 @@ class Guard:
             try:
                 self.process = subprocess.Popen(
                     [*workshop.command, *arguments],
-                    env=workshop.environment | {MARK: marks},
+                    env=workshop.environment_of(self.number) | {MARK: marks},
                     stdin=subprocess.DEVNULL,
                     stdout=printed,
                     stderr=printed,
-                    pass_fds=descriptors,
+                    pass_fds=(*descriptors, *workshop.inherited),
                     start_new_session=True,
                 )
             except OSError:

@@ -9,8 +9,10 @@ import time
 from types import FrameType
 from typing import Any, Self
 
+#: What announces that the wall-time of the job is near; to be sent as often as anybody likes.
+NEAR_THE_END = signal.SIGUSR1
 #: What ends a run gently the first time it comes.
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, NEAR_THE_END)
 
 
 class StopRequest:
@@ -20,7 +22,8 @@ class StopRequest:
     at once. Outside the main thread, where Python delivers no signals, only the budget counts.
 
     Attributes:
-        signal: The first signal that came, or None.
+        signal: The first signal that came, or None; where that was NEAR_THE_END, which leaves the
+            time that the job has, the next one takes its place.
     """
 
     def __init__(self, time_budget: float | None = None) -> None:
@@ -52,6 +55,7 @@ class StopRequest:
         self._before.clear()
 
     def _on_signal(self, number: int, _frame: FrameType | None) -> None:
-        if self.signal is not None and number != signal.SIGHUP:
+        if self.signal in (None, NEAR_THE_END):
+            self.signal = signal.Signals(number)
+        elif number not in (signal.SIGHUP, NEAR_THE_END):
             raise KeyboardInterrupt
-        self.signal = self.signal or signal.Signals(number)

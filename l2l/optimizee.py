@@ -144,6 +144,9 @@ class Optimizee:
         n_inner_params: How many parameter sets one call of ``simulate`` takes; None for one. Then
             ``traj.individual.tau`` is an array with an entry a set, and ``simulate`` returns a
             fitness for each.
+        resources: What one evaluation needs where each is a job step of its own (executor
+            ``srun``): ``{"ntasks": 4, "cpus_per_task": 2, "mem": "4G"}``. A configuration that
+            says something else wins.
         parameters: As given to the constructor.
     """
 
@@ -152,6 +155,7 @@ class Optimizee:
     reusable: bool = False
     group_by: Sequence[str] = ()
     n_inner_params: int | None = None
+    resources: Mapping[str, Any] | None = None
 
     def __init__(self, traj: Any = None, parameters: Any = None) -> None:
         if parameters is None and self.Parameters is not None:

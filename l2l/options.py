@@ -51,6 +51,8 @@ class Options:
 
     __dataclass_fields__: ClassVar[dict[str, dataclasses.Field[Any]]]
 
+    absent: ClassVar[dict[str, str]] = {}  #: names that are expected here, and why they are none
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         dataclasses.dataclass(frozen=True)(cls)
@@ -61,7 +63,8 @@ class Options:
         names = [field.name for field in fields]
         for name in kwargs:
             if name not in names:
-                raise ConfigError(f"{cls.__name__} has no field {name!r}; {nearest(name, names)}")
+                why = cls.absent.get(name) or nearest(name, names)
+                raise ConfigError(f"{cls.__name__} has no field {name!r}; {why}")
         if len(args) > len(names):
             raise ConfigError(f"{cls.__name__} takes {len(names)} values, {len(args)} were given")
         mandatory = {f.name for f in fields if f.default is dataclasses.MISSING}

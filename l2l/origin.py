@@ -67,6 +67,7 @@ def begun(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_same(recorded: Mapping[str, Any], now: Mapping[str, Any], force: bool) -> None:
     """Raise RunChanged if a run would go on with something else than it began with."""
+    recorded = {"mode": "generational", **recorded}  # of a time when there was no other
     differs = [
         f"{key}: {_short(recorded.get(key))} then, {_short(now.get(key))} now"
         for key in now

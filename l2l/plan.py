@@ -14,7 +14,7 @@ import numpy as np
 
 from l2l import registry
 from l2l.classic.tools import DummyTrajectory
-from l2l.errors import ConfigError
+from l2l.errors import ConfigError, nearest
 from l2l.evaluation import seeded_globals
 from l2l.executors.base import Executor, ExecutorOptions, Task
 from l2l.loop import Bounding, Stop
@@ -55,6 +55,7 @@ class Plan:
         source: What the run was begun with: command, script and hashes.
         start: Known points to begin with: the folder of an earlier run, or individuals.
         inner: How many parameter sets one call of ``simulate`` takes, or None: one.
+        mode: ``generational``, or ``async``: nobody waits for a generation to end.
     """
 
     optimizee: Any
@@ -73,9 +74,11 @@ class Plan:
     source: dict[str, Any] = field(default_factory=dict)
     start: Source | None = None
     inner: int | None = None
+    mode: str = "generational"
 
     def __post_init__(self) -> None:
         self.weights, self.seed = _weights(self.weights), _seed(self.seed)
+        check_mode(self.mode, self.optimizer)
         if self.inner is None:
             self.inner = _inner(self.optimizee)
         self.start = plain_source(self.start)
@@ -100,6 +103,7 @@ class Plan:
             seed=config.get("seed", 1),
             reference=(registry.reference("optimizees", name), kwargs),
             start=config.get("from"),
+            mode=config.get("mode", "generational"),
         )
 
     @classmethod
@@ -115,6 +119,7 @@ class Plan:
         seed: int = 1,
         reference: tuple[str, dict[str, Any]] | None = None,
         start: Source | None = None,
+        mode: str = "generational",
     ) -> Plan:
         """Return a plan of live objects, names, or dicts with a ``name`` and options."""
         if reference is None and space is None:
@@ -141,11 +146,13 @@ class Plan:
             bounding=getattr(optimizee, "bounding_func", None),
             source=source_of(optimizee, by_value=reference is None or not portable),
             start=start,
+            mode=mode,
         )
 
     def config(self) -> dict[str, Any]:
         """Return the plan as the plain data of ``run.yaml``."""
         config = {
+            "mode": self.mode,
             "seed": self.seed,
             "weights": list(self.weights),
             "optimizee": self._optimizee(),
@@ -197,7 +204,10 @@ class Plan:
             constants=self._constants(),
             scratch=folder / "scratch",
             keep=folder / "artifacts",
+            logs=folder / "logs",
             gradients=self.gradients,
+            resources=dict(getattr(self.optimizee, "resources", None) or {}),
+            pulled=self.mode == "async",
         )
 
     @property
@@ -251,6 +261,27 @@ class Plan:
             if self.bounding is not None:
                 values = self.space.confined(values, self.bounding)
         return self.space.to_search(values)
+
+
+#: How the outer loop goes: by generations, or a new individual as soon as a worker is free.
+MODES = ("generational", "async")
+
+
+def check_mode(mode: Any, optimizer: type[Optimizer]) -> None:
+    """Raise ConfigError if there is no such mode, or the optimizer can't do it."""
+    if mode not in MODES:
+        raise ConfigError(f"mode can't be {mode!r}; {nearest(str(mode), MODES)}")
+    if mode == "async" and not optimizer.asynchronous:
+        can = sorted(
+            registry.name_of("optimizers", entry)
+            for entry in registry.classes("optimizers")
+            if entry.asynchronous
+        )
+        raise ConfigError(
+            f"{registry.name_of('optimizers', optimizer)} learns from whole generations and can't "
+            f"be asked for one individual at a time. Take mode: generational, or one of those that "
+            f"can: {', '.join(can)}"
+        )
 
 
 def with_an_end(stop: Stop, optimizer: type[Optimizer], parameters: Any) -> Stop:

@@ -171,6 +171,8 @@ def _wait_for_end(pid: int) -> None:
 
 
 def _janitor(arguments: Collection[str]) -> None:
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_IGN)  # a batch system sends them to all of a job
     driver, mark = arguments
     _wait_for_end(int(driver))
     for _ in range(3):  # again: a process may have been about to fork

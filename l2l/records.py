@@ -1,7 +1,8 @@
 """Outcomes as columns: the blocks in which results go to the store and come back.
 
-A block is a dict of arrays. All have one row an evaluation, except the ``repair_*`` columns: one
-row an element whose evaluated value differs from the one the optimizer asked for.
+A block is a dict of arrays. All have one row an evaluation, except the ``repair_*`` columns, one
+row an element whose evaluated value differs from the one the optimizer asked for, and the ``ask_*``
+columns of asynchronous runs, one row a point that was asked for since the last block.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ from l2l.evaluation import Floats, Outcome
 Block = dict[str, NDArray[Any]]
 
 REPAIRS = ("repair_id", "repair_column", "repair_asked")
+ASKS = ("ask_id", "ask_known")
+#: Columns whose rows are no evaluations.
+SIDE = (*REPAIRS, *ASKS)
 
 
 def block_of(outcomes: Sequence[Outcome], asked: Floats, objectives: int) -> Block:
-    """Return outcomes of one generation as a block.
+    """Return outcomes as a block.
 
     Args:
         outcomes: In any order.
-        asked: ``(n, d)`` values that the optimizer asked for, by place in the generation.
+        asked: ``(n, d)`` values that the optimizer asked for, in the same order.
         objectives: Number of fitness values of each.
     """
     jobs = [o.job for o in outcomes]
@@ -49,7 +53,7 @@ def block_of(outcomes: Sequence[Outcome], asked: Floats, objectives: int) -> Blo
     for name in sorted({name for o in outcomes for name in o.metrics}):
         values = [o.metrics.get(name, np.nan) for o in outcomes]
         block[f"metrics/{name}"] = np.array(values, np.float64)
-    _add_repairs(block, asked[block["index"]])
+    _add_repairs(block, asked)
     return block
 
 
@@ -74,16 +78,16 @@ def _add_repairs(block: Block, asked: Floats) -> None:
 
 
 def select(block: Block, rows: NDArray[Any] | slice) -> Block:
-    """Return the rows of a block, without its repairs; ``rows`` as numpy takes them."""
-    return {name: column[rows] for name, column in block.items() if name not in REPAIRS}
+    """Return the rows of a block, without its side columns; ``rows`` as numpy takes them."""
+    return {name: column[rows] for name, column in block.items() if name not in SIDE}
 
 
 def merge(blocks: Sequence[Block]) -> Block:
-    """Return blocks as one, ordered by id, without their repairs.
+    """Return blocks as one, ordered by id, without their side columns.
 
     A column that a block lacks is NaN there.
     """
-    names = list(dict.fromkeys(n for block in blocks for n in block if n not in REPAIRS))
+    names = list(dict.fromkeys(n for block in blocks for n in block if n not in SIDE))
     whole = {name: np.concatenate(_aligned(name, blocks)) for name in names}
     return select(whole, np.argsort(whole["id"], kind="stable"))
 

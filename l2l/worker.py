@@ -19,6 +19,7 @@ import socket
 import sys
 import termios
 from collections.abc import Sequence
+from typing import Any
 
 from l2l import wire
 from l2l.evaluate import Evaluator
@@ -39,6 +40,7 @@ def main(arguments: Sequence[str]) -> None:
     for descriptor in (connection, lifeline, task_file):
         os.set_inheritable(descriptor, False)
     _die_with(guard, lifeline)
+    _be_deaf()
     faulthandler.enable()
     sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]
     sock = socket.socket(fileno=connection)
@@ -73,6 +75,21 @@ def _die_with(guard: int, lifeline: int) -> None:
         threading.Thread(target=_await_end, args=(lifeline,), daemon=True).start()
     if os.getppid() != guard or select.select([lifeline], [], [], 0)[0]:
         os._exit(1)  # it had ended before this was set up
+
+
+def _be_deaf() -> None:
+    """Leave requests to stop to the outer loop, which lets evaluations end.
+
+    A batch system sends them to all processes of a job. They are not ignored, for the programs
+    that a simulation starts would inherit that.
+    """
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2):
+        signal.signal(number, _hear_nothing)
+        signal.siginterrupt(number, False)
+
+
+def _hear_nothing(number: int, frame: Any) -> None:
+    pass
 
 
 def _await_end(lifeline: int) -> None:

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from l2l import registry
 from l2l.api import telling_interruptions
+from l2l.classic import runner
 from l2l.classic.multi import MultiParameters
 from l2l.classic.optimizer import ClassicOptimizer
 from l2l.classic.paths import Paths
@@ -21,7 +20,7 @@ from l2l.execution import Result, execute, set_aside
 from l2l.loop import Stop
 from l2l.optimizee import space_of
 from l2l.origin import resuming, source_of
-from l2l.plan import Plan, shipped, with_an_end
+from l2l.plan import Plan, executor_of, shipped, with_an_end
 from l2l.space import ParameterSpace
 from l2l.trajectory import Trajectory as History
 
@@ -31,6 +30,7 @@ log = logging.getLogger("l2l")
 ARGUMENTS = (
     "name", "trajectory_name", "checkpoint", "log_stdout", "runner_params", "runner_parameter",
     "jube_parameter", "multiprocessing", "debug", "stop_run", "timeout", "overwrite", "resume",
+    "mode", "executor",
 )  # fmt: skip
 
 
@@ -48,6 +48,7 @@ class Experiment:
         self.runner_params: dict[str, Any] = {}
         self.result: Result | None = None
         self._settings: dict[str, Any] = {}
+        self._executor: dict[str, Any] = {}
         self._runs = 0
 
     def prepare_experiment(self, **kwargs: Any) -> tuple[Trajectory, dict[str, Any]]:
@@ -55,9 +56,11 @@ class Experiment:
 
         Args:
             **kwargs: ``name`` of the run (default ``L2L-run``); ``runner_params`` with
-                ``max_workers`` (also as ``runner_parameter`` or ``jube_parameter``);
-                ``multiprocessing=False`` to evaluate in this process; ``timeout`` of one
-                evaluation in s (True and False: none); ``overwrite`` an earlier run (it is
+                ``max_workers`` (also as ``runner_parameter`` or ``jube_parameter``, see
+                ``docs/jube.md``); ``executor``, a name or a dict with a name and options, in
+                place of what these mean; ``multiprocessing=False`` to evaluate in this process;
+                ``timeout`` of one evaluation in s (True and False: none); ``mode="async"`` for a
+                new individual as soon as a worker is free; ``overwrite`` an earlier run (it is
                 renamed to ``<name>.1``); ``resume`` it instead; ``checkpoint`` as loaded by
                 ``load_trajectory``; ``trajectory_name``; ``log_stdout``, ``debug`` for more log.
 
@@ -76,7 +79,9 @@ class Experiment:
         self._settings = kwargs
         self.name = kwargs.get("name", self.name)
         self.traj = Trajectory(kwargs.get("trajectory_name", "trajectory"))
-        self.runner_params = self._runner_params(kwargs)
+        self.runner_params = runner.runner_params(kwargs)
+        self._executor = runner.executor(kwargs)
+        executor_of(self._executor)  # an error in it comes now
         self.traj.f_add_parameter_group("runner_params", "Contains runner parameters")
         for key, value in self.runner_params.items():
             self.traj.f_add_parameter_to_group("runner_params", key, value)
@@ -160,15 +165,6 @@ class Experiment:
         asked = self._settings.get("resume", False)
         return bool(asked) or self._settings.get("checkpoint") is not None or resuming()
 
-    @staticmethod
-    def _runner_params(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        params: dict[str, Any] = {"srun": "", "exec": "python3"}
-        for key in ("jube_parameter", "runner_parameter", "runner_params"):
-            params |= kwargs.get(key) or {}
-        if params["srun"] or "srun" in params["exec"]:
-            log.info("runner_params: 'srun' and 'exec' have no effect, workers run on this machine")
-        return params
-
     def _take_checkpoint(self, checkpoint: Trajectory | None) -> None:
         """Go on in the checkpoint's own folder, or in a copy if the run has another name."""
         if checkpoint is None:
@@ -181,17 +177,6 @@ class Experiment:
                 set_aside(self.path)
             shutil.copytree(source, self.path)
 
-    def _executor(self) -> dict[str, Any]:
-        timeout = self._settings.get("timeout", False)
-        options: dict[str, Any] = {"name": "local"}
-        if not isinstance(timeout, bool) and timeout is not None:
-            options["timeout"] = timeout
-        if not self._settings.get("multiprocessing", True):
-            return {**options, "name": "inline"}
-        if "max_workers" in self.runner_params:
-            options["workers"] = int(self.runner_params["max_workers"])
-        return options
-
     def _plan(self, optimizer: ClassicOptimizer, optimizee: Any, parameters: Any) -> Plan:
         algorithm, parameters = optimizer.chosen(
             optimizer.parameters if parameters is None else parameters
@@ -201,8 +186,7 @@ class Experiment:
             inner, parameters = parameters.n_inner_params, parameters.expanded()
         seed = getattr(parameters, "seed", None)
         seed = 1 if seed is None else int(seed)
-        executor = self._executor()
-        executor_class = registry.load("executors", executor.pop("name"))
+        executor_class, options = executor_of(self._executor or runner.executor(self._settings))
         with seeded_globals(seed):
             space = raw_space(optimizer, optimizee)
         return Plan(
@@ -212,7 +196,7 @@ class Experiment:
             optimizer=algorithm,
             parameters=parameters,
             executor=executor_class,
-            options=executor_class.Options(**executor),
+            options=options,
             stop=with_an_end(Stop(), algorithm, parameters),
             weights=optimizer.optimizee_fitness_weights,
             seed=seed,
@@ -222,6 +206,7 @@ class Experiment:
                        "par": self.traj.parameters},
             source=source_of(optimizee, by_value=True),
             inner=inner,
+            mode=self._settings.get("mode", "generational"),
         )  # fmt: skip
 
 

@@ -18,6 +18,7 @@ MOVED = {
     "l2l.optimizers.crossentropy.distribution": "l2l.optimizers.distributions",
     "l2l.optimizers.optimizer": "l2l.classic.optimizer",
     "l2l.utils": "l2l.classic",
+    "l2l.utils.JUBE_runner": "l2l.classic.experiment",
     "l2l.utils.environment": "l2l.classic.experiment",
     "l2l.utils.experiment": "l2l.classic.experiment",
     "l2l.utils.groups": "l2l.classic.trajectory",

@@ -11,7 +11,7 @@ import os
 import sys
 from collections.abc import Sequence
 
-from l2l.cli import doctor, export, listing, plot, resume, run, status
+from l2l.cli import doctor, export, listing, plot, resume, run, status, submit
 from l2l.errors import L2LError
 
 _EXAMPLES = """\
@@ -34,7 +34,7 @@ exit codes:
 `l2l COMMAND --help` explains a command. L2L_DEBUG=1 shows tracebacks.
 """
 
-_COMMANDS = (run, resume, status, export, plot, listing, doctor)
+_COMMANDS = (run, resume, submit, status, export, plot, listing, doctor)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

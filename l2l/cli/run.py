@@ -12,6 +12,7 @@ The configuration is checked whole before anything starts. It looks like this:
 
   run: results/mountain_car           # folder of the run, from the current one
   seed: 1
+  mode: generational                  # or async: a new individual as soon as a worker is free
   weights: [1.0]                      # one an objective; -1 minimises
   optimizee: {name: mountain_car, episodes: 1}
   optimizer: {name: genetic_algorithm, pop_size: 32}
@@ -32,6 +33,7 @@ examples:
   l2l run config.yaml --set optimizer.pop_size=98 --set executor.timeout=1h --workers 8
   l2l run config.yaml --executor inline --evaluations 1    # to debug one evaluation
   l2l run config.yaml --run results/second --seed 2
+  l2l run config.yaml --mode async --evaluations 10000     # nobody waits for the slowest
   l2l run config.yaml --run results/fine --from results/coarse --set optimizer=cma_es
 """
 
@@ -40,20 +42,7 @@ def add_to(commands: Commands) -> None:
     """Add the command."""
     parser = add_command(commands, "run", run, "run an experiment from a YAML file", _EPILOG)
     parser.add_argument("config", metavar="CONFIG", help="the YAML file")
-    parser.add_argument(
-        "--set",
-        action="append",
-        default=[],
-        metavar="SECTION.NAME=VALUE",
-        help="a value in place of the file's; may be given often",
-    )
-    parser.add_argument("--seed", type=int, metavar="N", help="of all randomness of the run")
-    parser.add_argument(
-        "--from",
-        dest="start",
-        metavar="RUN",
-        help="begin with the evaluations of an earlier run that has the same parameters",
-    )
+    add_choices(parser)
     add_settings(parser)
     group = parser.add_argument_group("its folder")
     group.add_argument("--run", metavar="DIR", help="folder of the run")
@@ -68,6 +57,29 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--quiet", action="store_true", help="print nothing but errors")
 
 
+def add_choices(parser: argparse.ArgumentParser) -> None:
+    """Add the flags that only the first start of a run may choose."""
+    parser.add_argument(
+        "--set",
+        action="append",
+        default=[],
+        metavar="SECTION.NAME=VALUE",
+        help="a value in place of the file's; may be given often",
+    )
+    parser.add_argument("--seed", type=int, metavar="N", help="of all randomness of the run")
+    parser.add_argument(
+        "--mode",
+        choices=("generational", "async"),
+        help="async: a new individual as soon as a worker is free, for the optimizers that can",
+    )
+    parser.add_argument(
+        "--from",
+        dest="start",
+        metavar="RUN",
+        help="begin with the evaluations of an earlier run that has the same parameters",
+    )
+
+
 def run(args: argparse.Namespace) -> int:
     """Run the command."""
     from pathlib import Path
@@ -75,7 +87,7 @@ def run(args: argparse.Namespace) -> int:
     from l2l import api
     from l2l.execution import free_folder
 
-    config = _config(args)
+    config = load_config(args)
     if args.next_free:
         config["run"] = str(free_folder(Path(config["run"])))
     show_log()
@@ -94,13 +106,16 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _config(args: argparse.Namespace) -> dict[str, Any]:
+def load_config(args: argparse.Namespace) -> dict[str, Any]:
+    """Return the configuration that the flags describe, checked whole."""
     from l2l import config
     from l2l.config.document import Override
 
     changes = [Override(keys, value, label) for keys, (value, label) in settings(args).items()]
     if args.seed is not None:
         changes.append(Override(("seed",), args.seed, f"--seed {args.seed}"))
+    if args.mode is not None:
+        changes.append(Override(("mode",), args.mode, f"--mode {args.mode}"))
     if args.start is not None:
         changes.append(Override(("from",), args.start, f"--from {args.start}"))
     if args.run is not None:

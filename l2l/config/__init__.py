@@ -18,6 +18,7 @@ from l2l.config.parameters import check_arguments, check_options, names_of
 from l2l.errors import ConfigError, nearest
 from l2l.loop import Stop
 from l2l.options import Options, option
+from l2l.plan import MODES, check_mode
 from l2l.registry import Kind
 
 #: Sections that name a class and hold its parameters.
@@ -30,7 +31,7 @@ CLASSES: dict[str, Kind] = {
 RECORDED = ("schema", "source", "space")
 
 #: Names that a configuration may give at the top.
-NAMES = ("name", "run", "seed", "weights", *CLASSES, "stop", "from")
+NAMES = ("name", "run", "mode", "seed", "weights", *CLASSES, "stop", "from")
 
 
 class Basics(Options):
@@ -38,6 +39,7 @@ class Basics(Options):
 
     name: str = option("run", "name of the run; that of its folder if none")
     run: str = option("results/run", "folder of the run")
+    mode: str = option("generational", "generational, or async: nobody waits", choices=MODES)
     seed: int = option(1, "of all randomness of the run", low=0)
 
 
@@ -49,8 +51,8 @@ def load(path: str | PathLike[str], overrides: Sequence[str | Override] = ()) ->
         overrides: ``section.name=value`` each, in place of what the file says.
 
     Returns:
-        ``name``, ``run``, ``seed``, ``weights``, ``optimizee``, ``optimizer``, ``executor``,
-        ``stop`` and ``from``, with all defaults filled in.
+        ``name``, ``run``, ``mode``, ``seed``, ``weights``, ``optimizee``, ``optimizer``,
+        ``executor``, ``stop`` and ``from``, with all defaults filled in.
 
     Raises:
         ConfigError: With all errors that were found.
@@ -74,6 +76,7 @@ def load(path: str | PathLike[str], overrides: Sequence[str | Override] = ()) ->
         resolved[section] = _class_section(document, section)
     resolved["stop"] = check_options(document, ("stop",), Stop, _mapping(document, "stop"))
     _check_ends(document, resolved)
+    _check_mode(document, resolved)
     resolved["from"] = _start(document)
     document.raise_problems()
     return resolved
@@ -96,7 +99,7 @@ def _spell_out_names(document: Document) -> None:
 def _basics(document: Document) -> dict[str, Any]:
     path = document.path.absolute()
     given: dict[str, Any] = {
-        key: document.data[key] for key in ("name", "run", "seed") if key in document.data
+        key: document.data[key] for key in ("name", "run", "mode", "seed") if key in document.data
     }
     given = {key: value for key, value in given.items() if value not in (None, "")}
     given.setdefault("name", _name(path, given.get("run")))
@@ -185,6 +188,16 @@ def _nameless(section: str, name: Any) -> str:
     if name is not None:
         return f"{section}.name must be a text, got {name!r}"
     return f"{section} has no name; {nearest('', registry.names(CLASSES[section]))}"
+
+
+def _check_mode(document: Document, resolved: dict[str, Any]) -> None:
+    """Note an error if the optimizer can't do what the mode asks."""
+    if document.problems:
+        return
+    try:
+        check_mode(resolved["mode"], registry.load("optimizers", resolved["optimizer"]["name"]))
+    except ConfigError as error:
+        document.problem(("mode",), str(error))
 
 
 def _check_ends(document: Document, resolved: dict[str, Any]) -> None:

@@ -54,7 +54,8 @@ def check_options(
     for name, value in given.items():
         at = (*keys, name)
         if name not in fields:
-            document.problem(at, f"there is no {'.'.join(at)}; {nearest(name, fields)}")
+            why = options.absent.get(name) or nearest(name, fields)
+            document.problem(at, f"there is no {'.'.join(at)}; {why}")
             continue
         try:
             value = _without_unit(value, fields[name], at)

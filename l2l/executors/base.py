@@ -27,7 +27,13 @@ class ExecutorOptions(Options):
         None, "largest memory of one worker and its children (4GiB)", low=1, unit="bytes"
     )
     retries: int = option(0, "how often an evaluation that did not end ok is tried again", low=0)
+    max_losses: int = option(
+        3, "how often an evaluation is tried again whose node or job has gone", low=0
+    )
     threads: int = option(1, "threads of one worker (OpenMP, BLAS)", low=1)
+    gpus: int | str | None = option(
+        None, "GPUs of a node, shared out to its workers: how many, or which (0,2,3)", low=0
+    )
     max_tasks_per_worker: int | None = option(
         None, "evaluations after which a worker is replaced by a fresh one", low=1
     )
@@ -77,7 +83,11 @@ class Task:
         constants: Attributes of ``traj`` beside the individual.
         scratch: Folder in which working folders of evaluations are made.
         keep: Folder to which the working folder of an evaluation that did not end ok is moved.
+        logs: Folder for what engines have to say: one file a node or job, at most.
         gradients: Whether ``value_and_grad`` runs in place of ``simulate``.
+        resources: What the optimizee says one evaluation needs, such as ``{"ntasks": 4}``.
+        pulled: Whether jobs that are handed over together are for one worker, as far as they can
+            be one batch; else they are shared out.
     """
 
     optimizee: bytes | tuple[str, dict[str, Any]]
@@ -90,14 +100,19 @@ class Task:
     constants: dict[str, Any] = field(default_factory=dict)
     scratch: Path | None = None
     keep: Path | None = None
+    logs: Path | None = None
     gradients: bool = False
+    resources: dict[str, Any] = field(default_factory=dict)
+    pulled: bool = False
 
 
 class Executor(ABC):
     """Runs jobs. Used as a context manager: leaving it ends every process it started.
 
     An outcome is given back exactly once for each submitted job, in any order, whatever happens
-    to the simulation. Retries are the caller's business.
+    to the simulation, to its node or to the job of the batch system that it runs in. Where these
+    have gone, the status is LOST. Retries, of what failed and of what was lost, are the caller's
+    business.
     """
 
     Options: ClassVar[type[ExecutorOptions]] = ExecutorOptions
@@ -105,6 +120,15 @@ class Executor(ABC):
     def __init__(self, options: ExecutorOptions | None = None) -> None:
         self.options: Any = self.Options() if options is None else options
         self._own_scratch: Path | None = None
+
+    @classmethod
+    def join(cls, options: ExecutorOptions) -> Executor:
+        """Return an executor for this process, which will run the outer loop.
+
+        Called before anything of a run is touched. Where an engine starts the user's program many
+        times over, all processes but one stay in here, at work for that one, and never return.
+        """
+        return cls(options)
 
     def with_scratch(self, task: Task) -> Task:
         """Return the task with a scratch folder: its own, or a temporary one of this executor."""
@@ -139,6 +163,10 @@ class Executor(ABC):
     @abstractmethod
     def drain(self) -> list[Job]:
         """Forget the jobs that have not begun, and return them; those running go on."""
+
+    def ages(self) -> list[float]:
+        """Return for how long each evaluation has been running that can't be drained, in s."""
+        return []
 
     @abstractmethod
     def close(self) -> None:

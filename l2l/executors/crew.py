@@ -7,7 +7,7 @@ import logging
 import resource
 import selectors
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 
 from l2l.errors import L2LError
 from l2l.evaluation import Outcome, Status
@@ -35,6 +35,7 @@ class Crew:
         land: Called with a call that has ended and its outcomes (a single one if a batch failed
             as a whole).
         give_back: Called with calls that had not begun when their worker went away.
+        ranks: Environment variables that make workers MPI ranks; without them they are none.
     """
 
     def __init__(
@@ -44,9 +45,10 @@ class Crew:
         size: int,
         land: Callable[[Call, list[Outcome]], None],
         give_back: Callable[[Iterable[Call]], None],
+        ranks: Mapping[str, str] | None = None,
     ) -> None:
         _allow_descriptors(64 + 8 * size)
-        self.shop = Workshop(task, options)
+        self.shop = Workshop(task, options, ranks)
         self.size = size
         self.guards: dict[int, Guard] = {}
         self._land = land
@@ -61,6 +63,10 @@ class Crew:
     def busy(self) -> bool:
         """Whether any worker has something to do."""
         return any(guard.queue for guard in self.guards.values())
+
+    def fileno(self) -> int:
+        """Return a descriptor that can be read when :meth:`wait` has something to tell."""
+        return self._selector.fileno()
 
     def wait(self, longest: float) -> Events:
         """Return what has happened; wait for it, at most ``longest`` s or until it is time."""
@@ -161,16 +167,16 @@ class Crew:
             if guard.late(now):
                 self._stop_late(guard, now)
             elif look and (message := guard.over_memory()) is not None:
-                self._condemn(guard, Status.MEMORY, message)
+                self.condemn(guard, Status.MEMORY, message)
 
     def _stop_late(self, guard: Guard, now: float) -> None:
         if guard.greeted:
             message = f"ran longer than its timeout of {guard.limit:g} s, and was killed"
-            self._condemn(guard, Status.TIMEOUT, message)
+            self.condemn(guard, Status.TIMEOUT, message)
         else:
             self._bury(guard)
 
-    def _condemn(self, guard: Guard, status: Status, message: str) -> None:
+    def condemn(self, guard: Guard, status: Status, message: str) -> None:
         """Kill a worker for what its running call does."""
         guard.end()
         self._land(*guard.verdict(status, message))

@@ -97,6 +97,16 @@ class LocalExecutor(Executor):
             self._pending.clear()
         return jobs
 
+    def ages(self) -> list[float]:
+        """Return for how long each evaluation runs; 0 for those that wait in a worker's queue."""
+        now = time.monotonic()
+        return [
+            max(0.0, now - guard.since) if place == 0 else 0.0
+            for guard in self.crew.guards.values()
+            for place, call in enumerate(guard.queue)
+            for _ in call
+        ]
+
     def close(self) -> None:
         """End all workers and whatever they have started; may be called twice."""
         with uninterrupted():

@@ -39,6 +39,14 @@ COLUMNS: dict[str, str] = {
 }
 #: One row an element whose evaluated value differs from the one that was asked for.
 REPAIRS: dict[str, str] = {"repair_id": "<i8", "repair_asked": "<f8", "repair_column": "<i4"}
+#: One row a point of an asynchronous run, with the number of results that were told before.
+ASKS: dict[str, str] = {"ask_id": "<i8", "ask_known": "<i8"}
+#: Columns whose rows are no evaluations.
+SIDE: dict[str, str] = {**REPAIRS, **ASKS}
+
+#: Columns that a reader makes from others: how many results had been told when the point was asked
+#: for (asynchronous runs only), and the place in the order of landing.
+MADE: dict[str, str] = {"known": "<i8", "landed": "<i8"}
 
 #: Wide columns that a block may have -> the name of their width in its head.
 WIDE: dict[str, str] = {"observation": "k", "gradient": "g"}
@@ -51,7 +59,7 @@ _BYTES = ("draw", "status")
 @functools.cache
 def dtype_of(name: str) -> np.dtype[Any]:
     """Return the type of a column."""
-    return np.dtype(COLUMNS.get(name) or REPAIRS.get(name, "<f8"))
+    return np.dtype(COLUMNS.get(name) or SIDE.get(name) or MADE.get(name, "<f8"))
 
 
 class _Column(NamedTuple):
@@ -66,16 +74,17 @@ class _Column(NamedTuple):
 def _layout(head: bytes) -> tuple[int, tuple[_Column, ...]]:
     """Return number of rows of a block, and where each column lies."""
     sizes = json.loads(head)
-    n, repairs = sizes["n"], sizes.get("repairs", 0)
+    n, repairs, asks = sizes["n"], sizes.get("repairs", 0), sizes.get("asks", 0)
     wide = {"parameters": sizes["d"], "fitness": sizes["m"]}
     wide |= {name: sizes[key] for name, key in WIDE.items() if key in sizes}
     names = [*_FIRST, *(name for name in WIDE if name in wide)]
     names += [f"metrics/{name}" for name in sizes.get("metrics", ())]
     names += ["repair_id", "repair_asked"] if repairs else []
+    names += list(ASKS) if asks else []
     names += [*_LAST, *(["repair_column"] if repairs else []), *_BYTES]
     columns, at = [], 4 + len(head)
     for name in names:
-        rows = repairs if name in REPAIRS else n
+        rows = repairs if name in REPAIRS else asks if name in ASKS else n
         shape = (rows, wide[name]) if name in wide else (rows,)
         column = _Column(name, dtype_of(name), shape, math.prod(shape), at)
         columns.append(column)
@@ -101,6 +110,7 @@ def encode_block(block: Mapping[str, NDArray[Any]]) -> list[Buffer]:
         widths,
         tuple(name[8:] for name in block if name.startswith("metrics/")),
         len(block.get("repair_id", ())),
+        len(block.get("ask_id", ())),
     )
     buffers: list[Buffer] = [struct.pack("<I", len(head)), head]
     for name, dtype, shape, _, _ in _layout(head)[1]:
@@ -119,12 +129,14 @@ def _head(
     widths: tuple[tuple[str, int], ...],
     metrics: tuple[str, ...],
     repairs: int,
+    asks: int,
 ) -> bytes:
     """Return the JSON head of a block."""
     sizes: dict[str, Any] = {"n": n, "d": d, "m": m}
     sizes |= dict(widths)
     sizes |= {"metrics": metrics} if metrics else {}
     sizes |= {"repairs": repairs} if repairs else {}
+    sizes |= {"asks": asks} if asks else {}
     text = json.dumps(sizes, separators=(",", ":")).encode()
     return text + b" " * (-(4 + len(text)) % 8)
 
@@ -189,8 +201,9 @@ def pad(columns: Sequence[NDArray[Any] | None], rows: Sequence[int], name: str) 
 
 
 def rows_of(block: Block, mask: NDArray[np.bool_]) -> Block:
-    """Return the rows of a block that a mask selects, with their repairs."""
-    kept = {name: column[mask] for name, column in block.items() if name not in REPAIRS}
+    """Return the rows of a block that a mask selects, with their repairs, and all asks."""
+    kept = {name: column[mask] for name, column in block.items() if name not in SIDE}
+    kept |= {name: block[name] for name in ASKS if name in block}
     if "repair_id" in block:
         theirs = np.isin(block["repair_id"], kept["id"])
         kept |= {name: block[name][theirs] for name in REPAIRS}

@@ -196,7 +196,8 @@ def _bad_within(dataset: Any, start: int, end: int, rows: int) -> list[tuple[int
 def _check_whole(report: Report, contents: Contents, config: dict[str, Any]) -> None:
     """Check that all parts together make sense."""
     try:
-        survey = Survey(contents, files.weights_of(config))
+        in_order = files.told_in_order(config)
+        survey = Survey(contents, files.weights_of(config), in_order=in_order)
         ids = survey.ids()
     except (StoreError, OSError, KeyError, ValueError) as error:
         report.bad.append(f"history and journals together: {error}")

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from l2l.errors import ConfigError, MissingExtra, StoreError, nearest
 from l2l.evaluation import Status
 from l2l.space import Parameter
-from l2l.store.blocks import WIDE, Block, dtype_of
+from l2l.store.blocks import MADE, WIDE, Block, dtype_of
 from l2l.store.journal import explain
 from l2l.store.reader import Records
 
@@ -107,6 +107,7 @@ def table_columns(records: Records) -> list[Column]:
     for name in WIDE:
         if name in names:
             columns += _flat(name, records.width(name), always=True)
+    columns += [_plain(name) for name in MADE if name in names]
     columns.append(Column("status", "str", "status", lambda status: _STATUS[status]))
     columns += [_plain(name) for name in ("draw", "seed", "started", "duration", "worker")]
     return _distinct(columns)

@@ -66,6 +66,11 @@ def weights_of(config: dict[str, Any]) -> tuple[float, ...]:
     return tuple(float(weight) for weight in config.get("weights", (1.0,)))
 
 
+def told_in_order(config: Mapping[str, Any]) -> bool:
+    """Return whether a run tells its results in order of landing: whether it is asynchronous."""
+    return config.get("mode") == "async"
+
+
 def width_of(config: Mapping[str, Any]) -> int:
     """Return the number of columns of the parameters that a configuration implies."""
     space = config.get("space") or {"parameters": []}

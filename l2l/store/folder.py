@@ -13,6 +13,9 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+from numpy.typing import NDArray
+
 from l2l.errors import RunExists, RunLocked, StoreError
 from l2l.evaluation import Failure
 from l2l.store import claims, files, owner, takeover
@@ -110,7 +113,7 @@ class Store:
                 raise RunExists(f"{path} has just been made by another process") from error
             raise StoreError(explain(error, path)) from error
         with open_contents(path) as contents:
-            survey = Survey(contents, files.weights_of(dict(config)))
+            survey = _survey(contents, dict(config))
             return cls(path, dict(config), fd, contents.header, survey)
 
     @classmethod
@@ -130,7 +133,7 @@ class Store:
         with open_contents(path) as contents:
             takeover.check_free(contents, force)
             config = files.read_config(path)
-            survey = Survey(contents, files.weights_of(config))
+            survey = _survey(contents, config)
             try:
                 fd, head = takeover.take_over(contents)
             except OSError as error:
@@ -250,7 +253,8 @@ class Store:
         Args:
             state: A dict of arrays and scalars (and lists and dicts of these).
             generation: Number of the next generation.
-            told: All evaluations with a smaller id have been told.
+            told: All evaluations with a smaller id have been told; in an asynchronous run: so
+                many, in order of landing.
             force: Write it anyway, unless it is the one that is there.
 
         Returns:
@@ -293,12 +297,24 @@ class Store:
         with self._read() as survey:
             return survey.since(first_id, {**wide, **self._shapes})
 
+    def landed(self, first_row: int) -> Block:
+        """Return all records from a row on, in order of landing, with the repairs of all."""
+        wide = {"parameters": (files.width_of(self.config),), "fitness": (len(self.tally.weights),)}
+        with self._read() as survey:
+            return survey.landed(first_row, {**wide, **self._shapes})
+
+    def known(self) -> NDArray[np.int64]:
+        """Return how many results had been told at each ask that is recorded, by id."""
+        with self._read() as survey:
+            return survey.known()
+
     @contextlib.contextmanager
     def _read(self) -> Iterator[Survey]:
         with open_contents(self.path) as contents:
             if contents.number != self._number:
                 raise self._taken_over()
-            yield Survey(contents, self.tally.weights, count=False)
+            in_order = files.told_in_order(self.config)
+            yield Survey(contents, self.tally.weights, count=False, in_order=in_order)
 
     # -- sealing ------------------------------------------------------------------------------
 
@@ -371,7 +387,8 @@ class Store:
                 "space": self.config.get("space"),
             }
             pending = claims.pending_history(self.path, number)
-            write_history(contents, pending, root, self._ids.complete)
+            in_order = files.told_in_order(self.config)
+            write_history(contents, pending, root, self._ids.complete, in_order)
             claims.fsync_folder(self.path)
 
     # -- the end ------------------------------------------------------------------------------
@@ -425,6 +442,10 @@ class Store:
             "recorded before the take-over is part of the run"
         )
         return self._lost
+
+
+def _survey(contents: Contents, config: dict[str, Any]) -> Survey:
+    return Survey(contents, files.weights_of(config), in_order=files.told_in_order(config))
 
 
 def _print(snapshot: Snapshot | None) -> bytes | None:

@@ -137,6 +137,10 @@ class History:
         except OSError as error:
             raise OSError(f"dataset {dataset.name[1:]}: {error}") from error
 
+    def known(self) -> NDArray[np.int64]:
+        """Return how many results had been told when each point was asked for, by id."""
+        return self.column("ask_known")
+
     def repairs(self) -> dict[str, NDArray[Any]]:
         """Return the three columns of repairs."""
         return {name: self.column(name) for name in REPAIRS}
@@ -185,6 +189,15 @@ class History:
         """Number of attempts that did not end ok."""
         dataset = self._dataset("failures/id")
         return 0 if dataset is None else len(dataset)
+
+    @_named
+    def lost(self) -> set[int]:
+        """Return the evaluations of which an attempt was lost with its node or job."""
+        if not self.n_failures:
+            return set()
+        status = self._read(self._file["failures/status"])
+        lost: list[int] = self._read(self._file["failures/id"])[status == Status.LOST].tolist()
+        return set(lost)
 
     @_named
     def failures(self, first: int = 0, last: int | None = None) -> list[Failure]:

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import StoreError, nearest
-from l2l.evaluation import Failure
+from l2l.evaluation import Failure, Status
 from l2l.space import ParameterSpace
 from l2l.store import claims, files, owner
-from l2l.store.blocks import COLUMNS, REPAIRS, WIDE, Block, dtype_of, pad
+from l2l.store.blocks import COLUMNS, MADE, SIDE, WIDE, Block, dtype_of, pad
 from l2l.store.contents import open_contents
 from l2l.store.frames import view
 from l2l.store.state import Snapshot
@@ -55,7 +55,11 @@ class Records:
         self.path = Path(path)
         self._contents = open_contents(self.path)
         self.config: dict[str, Any] = files.read_config(self.path)
-        self._survey = Survey(self._contents, files.weights_of(self.config))
+        self._survey = Survey(
+            self._contents,
+            files.weights_of(self.config),
+            in_order=files.told_in_order(self.config),
+        )
         self.tally: Tally = self._survey.tally
         self.events: list[dict[str, Any]] = self._survey.events
         self.damage: list[str] = self._contents.damage
@@ -112,19 +116,49 @@ class Records:
 
     def failures(self) -> list[Failure]:
         """Return what is kept of all attempts that did not end ok, in order of landing."""
-        found = {(failure.id, failure.draw): failure for failure in self.iter_failures()}
+        found = {(f.id, f.draw, f.status): f for f in self.iter_failures()}
         return list(found.values())
 
     def iter_failures(self) -> Iterator[Failure]:
         """Yield what :meth:`failures` returns; an attempt cut short by a crash may come twice."""
         return self._survey.all_failures()
 
+    def lost(self) -> int:
+        """Return how many evaluations were lost with their node or job and tried again."""
+        ids = self._survey.lost()
+        if not ids:
+            return 0
+        status, numbers = self.column("status"), self.column("id")
+        return len(ids.difference(numbers[status == Status.LOST].tolist()))
+
     # -- columns ------------------------------------------------------------------------------
+
+    @property
+    def in_order(self) -> bool:
+        """Whether results were told in order of landing: whether the run is asynchronous."""
+        return files.told_in_order(self.config)
+
+    def known(self) -> NDArray[np.int64]:
+        """Return how many results had been told when each point was asked for, by id.
+
+        Of an asynchronous run; -1 where that is damaged.
+        """
+        return self._known
+
+    @functools.cached_property
+    def _known(self) -> NDArray[np.int64]:
+        return self._survey.known()
+
+    def landed(self, first_row: int = 0) -> Block:
+        """Return all records from a row on, in order of landing, with the repairs of all."""
+        names = ("parameters", "fitness")
+        return self._survey.landed(first_row, {name: self._default_shape(name) for name in names})
 
     def names(self) -> list[str]:
         """Return the names of all columns with a row an evaluation."""
-        found = [name for name in self._survey.shapes if name not in REPAIRS]
-        return [*COLUMNS, *sorted(name for name in found if name not in COLUMNS)]
+        found = [name for name in self._survey.shapes if name not in SIDE]
+        made = MADE if self.in_order else ()
+        return [*COLUMNS, *made, *sorted(name for name in found if name not in COLUMNS)]
 
     def width(self, name: str) -> int:
         """Return how many values a row of a wide column has."""
@@ -150,10 +184,23 @@ class Records:
             if name not in self.names():
                 raise StoreError(f"no column {name!r}; {nearest(name, self.names())}")
         last = self.tally.n if last is None else min(last, self.tally.n)
-        wanted = list(dict.fromkeys([*names, "id"]))  # the ids say how many rows a piece has
+        stored = [name for name in names if name not in MADE]
+        wanted = list(dict.fromkeys([*stored, "id"]))  # the ids say how many rows a piece has
         pieces = list(self._survey.pieces(wanted, first, last))
         counts = [len(piece["id"]) for piece in pieces]
-        return {name: self._joined(name, pieces, counts) for name in names}
+        ids = [piece["id"] for piece in pieces]
+        block = {name: self._joined(name, pieces, counts) for name in stored}
+        return {n: block[n] if n in block else self._made(n, first, ids) for n in names}
+
+    def _made(self, name: str, first: int, pieces: list[NDArray[np.int64]]) -> NDArray[Any]:
+        """Return a column that is made from others, of the rows with these ids."""
+        ids = np.concatenate([np.zeros(0, np.int64), *pieces])
+        if name == "landed":
+            return np.arange(first, first + len(ids))
+        known = np.full(max(len(self._known), int(ids.max(initial=-1)) + 1), -1, np.int64)
+        known[: len(self._known)] = self._known
+        of_each: NDArray[np.int64] = known[ids]
+        return of_each
 
     def _joined(self, name: str, pieces: list[Block], counts: list[int]) -> NDArray[Any]:
         shape = self._survey.shapes.get(name, self._default_shape(name))
@@ -213,9 +260,10 @@ class Records:
         """Return a SHA-256 (hexadecimal) of all that the same run must reproduce.
 
         It takes the evaluations ordered by id, so neither the order in which they landed, nor
-        what is sealed, nor times, hosts and workers change it.
+        what is sealed, nor times, hosts and workers change it. Of an asynchronous run the order in
+        which they landed, and what was known when each was asked for, count too.
         """
-        extra = [n for n in self.names() if n in WIDE or n.startswith("metrics/")]
+        extra = [n for n in self.names() if n in WIDE or n.startswith("metrics/") or n in MADE]
         names = [*CANONICAL, *extra]
         hashes = {name: hashlib.sha256() for name in names}
         for block in self.iter_by_id(names):

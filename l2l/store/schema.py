@@ -31,6 +31,11 @@ MEANING: dict[str, tuple[str, str]] = {
     "repairs/id": ("1", "evaluation of which an element was changed before it was run"),
     "repairs/column": ("1", "column of parameters that was changed"),
     "repairs/asked": ("as the parameter", "value that the optimizer had asked for there"),
+    "asks/known": (
+        "1",
+        "how many results had been told when a point was asked for; row i is evaluation i; -1 if "
+        "that is not known (asynchronous runs only)",
+    ),
     "failures/id": ("1", "evaluation of which this attempt did not end ok"),
     "failures/draw": ("1", "which attempt it was, from 0"),
     "failures/status": ("1", f"how it ended: {STATUS_TEXT}"),
@@ -64,6 +69,8 @@ def place_of(column: str) -> str:
     """Return the name of the dataset that holds a column of a block."""
     if column.startswith("repair_"):
         return f"repairs/{column.removeprefix('repair_')}"
+    if column.startswith("ask_"):
+        return f"asks/{column.removeprefix('ask_')}"
     if column.startswith("metrics/"):
         name = column.removeprefix("metrics/").replace("%", "%25").replace("/", "%2F")
         return f"metrics/{name.replace('.', '%2E') if set(name) <= {'.'} else name}"
@@ -89,7 +96,7 @@ def create(file: Any, place: str, dtype: Any, tail: tuple[int, ...] = ()) -> Any
     """Return a new empty dataset that can grow, with checksums."""
     dtype = np.dtype(dtype)
     size = dtype.itemsize * int(np.prod(tail))
-    if place in _COMPRESSED or place.startswith(("repairs/", "failures/")):
+    if place in _COMPRESSED or place.startswith(("repairs/", "failures/", "asks/")):
         options: Mapping[str, Any] = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
         rows = _ROWS_COMPRESSED if place != "failures/text" else 1 << 18
     else:

@@ -18,16 +18,22 @@ from l2l.errors import StoreError
 from l2l.evaluation import Failure
 from l2l.store import frames as fr
 from l2l.store import schema
-from l2l.store.blocks import REPAIRS, Block, decode_block, decode_failures, dtype_of, pad
+from l2l.store.blocks import ASKS, REPAIRS, Block, decode_block, decode_failures, dtype_of, pad
 from l2l.store.contents import Contents
-from l2l.store.state import Snapshot, decode_state, flatten, stands
+from l2l.store.state import Snapshot, decode_state, flatten, stands, usable
 from l2l.store.target import Target
 
 #: Results are moved in pieces of about so many bytes and rows.
 _BYTES, _ROWS = 8 << 20, 16384
 
 
-def write_history(contents: Contents, target: Path, root: Mapping[str, Any], complete: int) -> None:
+def write_history(
+    contents: Contents,
+    target: Path,
+    root: Mapping[str, Any],
+    complete: int,
+    in_order: bool = False,
+) -> None:
     """Write to ``target`` a history of everything that a run holds, and make it durable.
 
     Args:
@@ -35,6 +41,7 @@ def write_history(contents: Contents, target: Path, root: Mapping[str, Any], com
         target: The file to make.
         root: Attributes of the file.
         complete: All smaller ids are recorded: a state that had been told more is of no use.
+        in_order: Whether results are told in order of landing; then the rows say that.
     """
     if contents.history is not None:
         shutil.copyfile(contents.history.path, target)
@@ -44,13 +51,17 @@ def write_history(contents: Contents, target: Path, root: Mapping[str, Any], com
         mode = "w" if contents.history is None else "r+"
         # The format of HDF5 1.10 has checksums on all that is not data, too.
         with h5py.File(out, mode, libver=("v110", "v110")) as file:
-            _write_all(file, contents, root, complete, out)
+            _write_all(file, contents, root, (complete, in_order), out)
         out.check()
         out.sync()
 
 
 def _write_all(
-    file: Any, contents: Contents, root: Mapping[str, Any], complete: int, out: Target
+    file: Any,
+    contents: Contents,
+    root: Mapping[str, Any],
+    recorded: tuple[int, bool],
+    out: Target,
 ) -> None:
     rows = _Rows(file, contents.history.rows if contents.history else 0, root)
     state = None
@@ -61,7 +72,7 @@ def _write_all(
             rows.failures += decode_failures(payload)
         elif frame.kind == fr.NOTE:
             rows.events.append(bytes(payload))
-        elif frame.kind == fr.STATE and stands(payload)[1] <= complete:
+        elif frame.kind == fr.STATE and usable(stands(payload)[1], rows.taken, *recorded):
             state = payload
         out.check()
     rows.write()
@@ -97,6 +108,11 @@ class _Rows:
         self._blocks: list[Block] = []
         self._rows = self._bytes = 0
 
+    @property
+    def taken(self) -> int:
+        """Number of rows so far, those of the old history included."""
+        return self.n + self._rows
+
     def take(self, payload: memoryview) -> None:
         """Take the block in a frame."""
         self._blocks.append(decode_block(payload))
@@ -114,12 +130,31 @@ class _Rows:
             if name in REPAIRS:
                 columns = [column for column in columns if column is not None]
                 self._append(name, np.concatenate(columns))  # type: ignore[arg-type]
+            elif name in ASKS:
+                continue
             else:
                 self._append(name, pad(columns, counts, name), at=self.n)
+        self._write_asks([block for block in blocks if "ask_id" in block])
         self.n += self._rows
         self._rows = self._bytes = 0
         if sum(len(f.output) + len(f.traceback) for f in self.failures) > _BYTES:
             self._write_failures()
+
+    def _write_asks(self, blocks: Sequence[Block]) -> None:
+        """Write what was known at each ask, at the place of its id."""
+        if not blocks:
+            return
+        ids = np.concatenate([block["ask_id"] for block in blocks])
+        dataset = self.file.get("asks/known")
+        if dataset is None:
+            dataset = schema.create(self.file, "asks/known", dtype_of("ask_known"))
+        first, last = int(ids.min()), max(len(dataset), int(ids.max()) + 1)
+        first = min(first, len(dataset))
+        known = np.full(last - first, -1, np.int64)
+        known[: len(dataset) - first] = dataset[first:]
+        known[ids - first] = np.concatenate([block["ask_known"] for block in blocks])
+        dataset.resize(last, axis=0)
+        dataset[first:] = known
 
     def _append(self, name: str, column: NDArray[Any], at: int | None = None) -> None:
         place = schema.place_of(name)

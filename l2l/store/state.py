@@ -28,7 +28,7 @@ class Snapshot:
     Attributes:
         state: Arrays and scalars under names.
         generation: Number of the next generation.
-        told: All evaluations with a smaller id had been told.
+        told: All evaluations with a smaller id had been told; in an asynchronous run: so many.
     """
 
     state: dict[str, Any]
@@ -117,6 +117,21 @@ def decode_state(payload: memoryview) -> Snapshot:
         arrays.append(np.frombuffer(bytes(payload[at : at + size]), dtype).reshape(shape).copy())
         at += size
     return Snapshot(unflatten(head["state"], arrays), generation, told)
+
+
+def usable(told: int, rows: int, complete: int | None, in_order: bool) -> bool:
+    """Return whether all results that a state has been told are recorded.
+
+    Args:
+        told: All evaluations with a smaller id had been told; in an asynchronous run, so many had
+            been told, in order of landing.
+        rows: So many rows come before the state.
+        complete: All smaller ids are recorded; None if that does not matter.
+        in_order: Whether results are told in order of landing.
+    """
+    if in_order:
+        return told == rows
+    return complete is None or told <= complete
 
 
 def stands(payload: memoryview) -> tuple[int, int]:

@@ -11,11 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import StoreError
-from l2l.evaluation import Failure
+from l2l.evaluation import Failure, Status
 from l2l.store import frames as fr
 from l2l.store.blocks import (
+    ASKS,
     COLUMNS,
     REPAIRS,
+    SIDE,
     Block,
     decode_block,
     decode_failures,
@@ -26,7 +28,7 @@ from l2l.store.blocks import (
     shape_of,
 )
 from l2l.store.contents import Contents, Part
-from l2l.store.state import Snapshot, decode_state, stands
+from l2l.store.state import Snapshot, decode_state, stands, usable
 from l2l.store.tally import Tally
 
 #: Rows that are counted at once.
@@ -53,22 +55,31 @@ class Survey:
         contents: The run.
         weights: One an objective, for the tally.
         count: Whether to count what is not sealed.
+        in_order: Whether results are told in order of landing.
 
     Attributes:
         contents: The run.
         blocks: Where the blocks of results lie that are not sealed yet.
         failures: Where the failures lie that are not sealed yet.
-        states: Generation, ``told`` and place of the states that are not sealed yet.
+        states: Generation, ``told`` and place of the states that are not sealed yet, and the
+            number of rows before each.
         events: What has happened to the run.
         tally: Counts of everything.
         shapes: Shape of one row of each column that exists.
     """
 
-    def __init__(self, contents: Contents, weights: tuple[float, ...], count: bool = True) -> None:
+    def __init__(
+        self,
+        contents: Contents,
+        weights: tuple[float, ...],
+        count: bool = True,
+        in_order: bool = False,
+    ) -> None:
         self.contents = contents
+        self.in_order = in_order
         self.blocks: list[Place] = []
         self.failures: list[Place] = []
-        self.states: list[tuple[int, int, Place]] = []
+        self.states: list[tuple[int, int, Place, int]] = []
         self.events: list[dict[str, Any]] = []
         self.tally = Tally(weights)
         self.shapes: dict[str, tuple[int, ...]] = {}
@@ -96,7 +107,7 @@ class Survey:
 
     def _scan(self, count: bool) -> None:
         waiting: list[Block] = []
-        rows, last = 0, None
+        rows, last, before = 0, None, self.sealed
         for frame, payload, part in self.contents.frames():
             if frame.kind == fr.BLOCK:
                 n, shapes = shape_of(payload)
@@ -107,13 +118,14 @@ class Survey:
                 self.blocks.append(Place(part, frame, n))
                 waiting.append(decode_block(payload, Tally.NEEDS))
                 rows += n
+                before += n
                 if rows >= _BATCH or len(payload) > fr.WINDOW:
                     self._count(waiting)
                     waiting, rows = [], 0
             elif frame.kind == fr.FAILURES:
                 self.failures.append(Place(part, frame))
             elif frame.kind == fr.STATE:
-                self.states.append((*stands(payload), Place(part, frame)))
+                self.states.append((*stands(payload), Place(part, frame), before))
             elif frame.kind == fr.NOTE:
                 self.events.append(json.loads(bytes(payload)))
         self._count(waiting)
@@ -160,7 +172,7 @@ class Survey:
             first_id: The smallest id.
             shapes: Shape of one row of each column, for one of which there is no row.
         """
-        names = [*COLUMNS, *(n for n in self.shapes if n not in COLUMNS and n not in REPAIRS)]
+        names = [*COLUMNS, *(n for n in self.shapes if n not in COLUMNS and n not in SIDE)]
         ids = self.ids()
         rows = np.flatnonzero(ids >= first_id)
         if not len(rows):
@@ -179,6 +191,37 @@ class Survey:
             if any(len(piece[name]) for piece in repairs):
                 block[name] = np.concatenate([piece[name] for piece in repairs])
         return block
+
+    def landed(self, first: int, shapes: Mapping[str, tuple[int, ...]]) -> Block:
+        """Return all records from row ``first`` on, in order of landing, with all repairs."""
+        names = [*COLUMNS, *(n for n in self.shapes if n not in COLUMNS and n not in SIDE)]
+        pieces = list(self.pieces(names, first, sum(p.rows for p in self.blocks) + self.sealed))
+        if not pieces:
+            return {n: np.zeros((0, *shapes.get(n, ())), dtype_of(n)) for n in names}
+        counts = [len(piece["id"]) for piece in pieces]
+        block = {n: pad([piece.get(n) for piece in pieces], counts, n) for n in names}
+        repairs = list(self.repairs())
+        return block | {
+            name: np.concatenate([piece[name] for piece in repairs]) for name in REPAIRS if repairs
+        }
+
+    def known(self) -> NDArray[np.int64]:
+        """Return how many results had been told when each point was asked for, by id.
+
+        ``(n,)`` of an asynchronous run, up to the last one that is recorded; -1 where that was
+        damaged. Of a generational run ``(0,)``.
+        """
+        history = self.contents.history
+        parts = [np.zeros(0, np.int64) if history is None else history.known()]
+        if "ask_id" in self.shapes:
+            asks = [decode_block(place.payload(), list(ASKS)) for place in self.blocks]
+            ids = np.concatenate([np.zeros(0, np.int64), *(b["ask_id"] for b in asks if b)])
+            known = np.concatenate([np.zeros(0, np.int64), *(b["ask_known"] for b in asks if b)])
+            whole = np.full(max(len(parts[0]), int(ids.max(initial=-1)) + 1), -1, np.int64)
+            whole[: len(parts[0])] = parts[0]
+            whole[ids] = known
+            return whole
+        return parts[0]
 
     def repairs(self) -> Iterator[Block]:
         """Yield the three columns of repairs, in pieces."""
@@ -199,11 +242,20 @@ class Survey:
         for place in self.failures:
             yield from decode_failures(place.payload())
 
+    def lost(self) -> set[int]:
+        """Return the evaluations of which an attempt was lost with its node or job."""
+        history = self.contents.history
+        found = set() if history is None else history.lost()
+        for place in self.failures:
+            failures = decode_failures(place.payload())
+            found |= {f.id for f in failures if f.status is Status.LOST}
+        return found
+
     def stands(self, complete: int | None = None) -> tuple[int, int] | None:
         """Return generation and ``told`` of the state that a resume goes on from."""
-        place = self._state(complete)
-        if place is not None:
-            return place[:2]
+        state = self._state(complete)
+        if state is not None:
+            return state[:2]
         return self.contents.history.stands if self.contents.history else None
 
     def snapshot(self, complete: int | None = None) -> Snapshot | None:
@@ -213,11 +265,11 @@ class Survey:
             complete: All smaller ids are recorded. A state that has been told more rests on a
                 result that was damaged; an older one leads to its being evaluated again.
         """
-        place = self._state(complete)
-        if place is not None:
-            return decode_state(place[2].payload())
+        state = self._state(complete)
+        if state is not None:
+            return decode_state(state[2].payload())
         return self.contents.history.snapshot() if self.contents.history else None
 
-    def _state(self, complete: int | None) -> tuple[int, int, Place] | None:
-        fit = [s for s in self.states if complete is None or s[1] <= complete]
+    def _state(self, complete: int | None) -> tuple[int, int, Place, int] | None:
+        fit = [s for s in self.states if usable(s[1], s[3], complete, self.in_order)]
         return fit[-1] if fit else None

@@ -15,6 +15,7 @@ from l2l.errors import ConfigError
 from l2l.evaluation import Evaluations, Status
 from l2l.optimizer import Optimizer
 from l2l.space import Floats, Parameter, ParameterSpace
+from l2l.testing.asynchronous import ASYNCHRONOUS, bowl
 from l2l.testing.tools import check, during, global_random, global_state, same, stored
 
 Make = Callable[..., Optimizer]
@@ -61,25 +62,19 @@ def check_optimizer(
     accepted = 0
     for name, tried in spaces.items():
         try:
-            make(tried, weights=(1.0,), seed=0)
+            made = make(tried, weights=(1.0,), seed=0)
         except ConfigError:
             if space is not None:
                 raise
             continue
         accepted += 1
-        for contract in CONTRACT:
+        for contract in (*CONTRACT, *(ASYNCHRONOUS if made.asynchronous else ())):
             with during(f"{contract.__name__} in the space {name!r}"):
                 contract(make, tried, generations)
     check(accepted, f"the optimizer accepts none of the spaces {list(spaces)}")
 
 
 # -- playing --------------------------------------------------------------------------------------
-
-
-def bowl(points: Floats) -> Floats:
-    """Return a smooth fitness ``(n,)`` with its maximum 0 where all coordinates are 0.3."""
-    fitness: Floats = -np.square(points - 0.3).sum(axis=1)
-    return fitness
 
 
 def evaluated(
@@ -261,7 +256,7 @@ def check_ownership(make: Make, space: ParameterSpace, generations: int = 6) -> 
     check(_equal(trace, expected), "the optimizer goes on using arrays it was told")
 
 
-#: All checks of :func:`check_optimizer`, each ``check(make, space, generations)``.
+#: The checks of every optimizer, each ``check(make, space, generations)``.
 CONTRACT = (
     check_determinism,
     check_randomness,

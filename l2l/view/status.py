@@ -44,6 +44,7 @@ class RunStatus:
         best: Fitness, id, generation and individual of the best evaluation, or None.
         began: Unix time of the first evaluation's start, in s, or None.
         ended: Unix time of the last evaluation's end, in s, or None.
+        lost: Number of evaluations that were lost with their node or job and tried again.
         damage: What could not be read.
         attempts: Some that did not end ok.
     """
@@ -58,6 +59,7 @@ class RunStatus:
     began: float | None
     ended: float | None
     damage: list[str]
+    lost: int = 0
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
@@ -99,6 +101,7 @@ def read(path: str | PathLike[str], failed: int = 0) -> RunStatus:
         began=tally.began,
         ended=tally.ended,
         damage=list(records.damage),
+        lost=records.lost(),
         attempts=_attempts(records, failed) if failed else [],
     )
 
@@ -161,6 +164,8 @@ def as_json(status: RunStatus) -> str:
         "why": status.why,
         "generation": status.generation,
         "evaluations": {"all": status.n, **status.evaluations},
+        "lost_and_tried_again": status.lost,
+        "mode": status.config.get("mode", "generational"),
         "stop": status.config.get("stop", {}),
         "best": status.best,
         "rate": status.rate,

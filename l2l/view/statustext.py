@@ -21,6 +21,9 @@ def as_text(status: RunStatus) -> str:
         f"generations: {_generations(status)}",
         f"evaluations: {_evaluations(status)}",
     ]
+    if status.lost:
+        were = "evaluation was" if status.lost == 1 else "evaluations were"
+        lines.append(f"lost:        {status.lost} {were} lost with their node and tried again")
     if status.ended is not None:
         lines.append(f"last result: {_when(status.ended)}; {text.per_second(status.rate)}")
     if status.best is not None:
@@ -40,7 +43,9 @@ def _experiment(config: dict[str, Any]) -> str:
     names = (config.get(part, {}).get("name", "-") for part in ("optimizee", "optimizer"))
     executor = config.get("executor", {})
     workers = f", {text.count(w, 'worker')}" if (w := executor.get("workers")) else ""
-    return f"{' with '.join(map(text.class_name, names))} ({executor.get('name', '-')}{workers})"
+    mode = ", asynchronous" if config.get("mode") == "async" else ""
+    where = f"{executor.get('name', '-')}{workers}{mode}"
+    return f"{' with '.join(map(text.class_name, names))} ({where})"
 
 
 def _generations(status: RunStatus) -> str:

@@ -218,3 +218,13 @@ def test_prepare_optimizee_says_what_can_not_be_sent(tmp_path):
         optimizee.file = file
         with pytest.raises(ConfigError, match=r"simulate\(\)"):
             prepare_optimizee(optimizee, str(tmp_path))
+
+
+def test_an_asynchronous_experiment(tmp_path):
+    experiment, traj = prepare(tmp_path, mode="async")
+    optimizee, optimizer, parameters = make(traj, n_iteration=3)
+    experiment.run_experiment(optimizer, optimizee, parameters)
+    traj, _ = experiment.end_experiment(optimizer)
+    assert experiment.result.history.config["mode"] == "async"
+    assert len(traj.history) == 18
+    assert traj.history.generation.max() == 2

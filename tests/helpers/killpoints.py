@@ -28,15 +28,16 @@ killpoint.killpoint_count.restype = ctypes.c_long
 provenance.collect = functools.cache(provenance.collect)  # outside the folder, and slow
 
 
-def tiny_run(run: Path, generations: int = 2) -> None:
+def tiny_run(run: Path, mode: str = "generational") -> None:
     folder.SEAL_FROM = 1  # seal after every generation
+    optimizer = "genetic_algorithm" if mode == "generational" else "random_search"
     l2l.optimize(
-        Stateful(), {"name": "genetic_algorithm", "pop_size": 3}, weights=(-1.0,), seed=2,
-        generations=generations, executor="inline", run=run, resume=True, progress=False,
+        Stateful(), {"name": optimizer, "pop_size": 3}, weights=(-1.0,), seed=2, mode=mode,
+        generations=2, executor="inline", run=run, resume=True, progress=False,
     )  # fmt: skip
 
 
-def in_child(run: Path, k: int = -1) -> tuple[int, int]:
+def in_child(run: Path, k: int = -1, mode: str = "generational") -> tuple[int, int]:
     """Do the tiny run in a child, to be killed at its k-th call; return signal and calls made."""
     read, write = os.pipe()
     child = os.fork()
@@ -44,7 +45,7 @@ def in_child(run: Path, k: int = -1) -> tuple[int, int]:
         status = 1
         try:
             killpoint.killpoint_arm(str(run.parent).encode(), ctypes.c_long(k))
-            tiny_run(run)
+            tiny_run(run, mode)
             os.write(write, str(killpoint.killpoint_count()).encode())
             status = 0
         except BaseException:
@@ -98,6 +99,27 @@ def kill_resumed(base: Path, expected: str, calls: int) -> None:
     print(f"{calls} system calls of a resumed run")
 
 
+def kill_asynchronous(base: Path, expected: str, calls: int) -> None:
+    """Kill an asynchronous run at every third of its calls, and its resume at another one."""
+    del expected, calls  # of a generational run
+    first = base / "async" / "run"
+    first.parent.mkdir()
+    _, calls = in_child(first, mode="async")
+    for k in range(1, calls + 1, 3):
+        run = base / f"async-{k}" / "run"
+        run.parent.mkdir()
+        for at in (k, calls - k // 2):
+            in_child(run, at, "async")
+        killed, _ = in_child(run, mode="async")
+        assert killed == 0
+        what = f"killed at call {k} of {calls}"
+        assert l2l.load(run).id.tolist() == list(range(6)), what
+        assert l2l.replay(run, optimizee=Stateful()).exact, what
+        assert [p.name for p in run.parent.iterdir()] == ["run"], what
+        shutil.rmtree(run.parent)
+    print(f"{calls} system calls of an asynchronous run")
+
+
 def main(base: Path, which: str) -> None:
     tiny_run(base / "warm")  # imports and caches everything
     calm = base / "calm" / "run"
@@ -106,7 +128,8 @@ def main(base: Path, which: str) -> None:
     expected = l2l.load(calm).digest()
     assert calls > 50, calls
     print(f"{calls} system calls of a new run")
-    {"new": kill_new, "resumed": kill_resumed}[which](base, expected, calls)
+    how = {"new": kill_new, "resumed": kill_resumed, "async": kill_asynchronous}[which]
+    how(base, expected, calls)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,9 @@ import pytest
 from helpers.processes import all_gone
 
 import l2l
+from l2l.executors.inline import InlineExecutor
+from l2l.interrupt import StopRequest
+from l2l.loop.landing import Landing
 
 SCRIPT = """
 import sys, time
@@ -25,17 +28,19 @@ def slow(p):
 
 l2l.optimize(slow, {"name": "genetic_algorithm", "pop_size": 6}, space={"x": (-1.0, 1.0)},
              generations=4, executor={"name": "local", "workers": 2, "grace": GRACE},
-             run=sys.argv[1], resume=True, seed=1)
+             run=sys.argv[1], resume=True, seed=1, mode="MODE")
 print("the script went on")
 """
 
 
-def start(tmp_path: Path, token: str, grace: float = 5.0, seconds: float = 0.1):
+def start(tmp_path: Path, token: str, grace: float = 5.0, seconds: float = 0.1, mode="generational",
+          **environment: str):  # fmt: skip
     script = tmp_path / "script.py"
-    script.write_text(SCRIPT.replace("GRACE", str(grace)).replace("0.1)", f"{seconds})"))
+    text = SCRIPT.replace("GRACE", str(grace)).replace("0.1)", f"{seconds})")
+    script.write_text(text.replace("MODE", mode))
     return subprocess.Popen(
         [sys.executable, str(script), str(tmp_path / "run")],
-        env={**os.environ, "L2L_TOKEN": token}, cwd=tmp_path, text=True,
+        env={**os.environ, "L2L_TOKEN": token, **environment}, cwd=tmp_path, text=True,
         stdout=subprocess.PIPE, stderr=subprocess.PIPE,
     )  # fmt: skip
 
@@ -110,3 +115,53 @@ def test_a_second_ctrl_c_exits_at_once_and_loses_nothing(tmp_path):
     assert process.returncode != 0
     assert all_gone(token)
     assert set(had) <= set(l2l.load(tmp_path / "run").id.tolist())
+
+
+# -- the wall-time is near: SIGUSR1 -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["generational", "async"])
+def test_before_the_wall_time_what_can_end_in_time_does(tmp_path, mode):
+    end = str(time.time() + 200)
+    process = start(tmp_path, uuid.uuid4().hex, grace=0, seconds=2.0, mode=mode, L2L_JOB_END=end)
+    wait_for_results(tmp_path / "run", 2)
+    time.sleep(0.3)
+    for _ in range(3):  # however often it comes
+        process.send_signal(signal.SIGUSR1)
+        time.sleep(0.1)
+    _, err = process.communicate(timeout=30)
+    assert process.returncode == 75, err
+    assert "SIGUSR1" in err
+    assert len(l2l.load(tmp_path / "run")) == 4  # the two that were running have ended
+
+
+class Running(InlineExecutor):
+    """Has something that runs, for some seconds already."""
+
+    def ages(self) -> list[float]:
+        return [0.2, 3.0]
+
+
+@pytest.mark.parametrize(("usual", "going"), [(4.0, True), (100.0, False), (0.1, True)])
+def test_what_can_not_end_in_time_is_not_waited_for(monkeypatch, usual, going):
+    monkeypatch.setenv("L2L_JOB_END", str(time.time() + 15.0))
+    with StopRequest() as request, Running() as executor:
+        landing = Landing(executor, request, seed=1)
+        landing.in_flight = 2
+        landing.remember([usual] * 9)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        landing.look_for_stop()
+        assert landing.going is going
+
+
+def test_an_end_that_comes_after_its_announcement_is_no_second_signal(tmp_path):
+    end = str(time.time() + 500)
+    process = start(tmp_path, uuid.uuid4().hex, grace=0, seconds=60.0, L2L_JOB_END=end)
+    time.sleep(3.0)
+    process.send_signal(signal.SIGUSR1)
+    time.sleep(1.0)
+    assert process.poll() is None  # it has time
+    process.send_signal(signal.SIGTERM)
+    _, err = process.communicate(timeout=20)
+    assert process.returncode == 75, err
+    assert "SIGTERM" in err
