@@ -173,6 +173,32 @@ class Rows:
                 value = 100 * found["efficiency"]
                 self.report.add(f"{who.name}: efficiency at 1 s", value, "%", at_least=95)
 
+    def model(self) -> None:
+        """What driver and engine cost, and how busy workers are: measured, and by docs/scaling.md.
+
+        By the model, an individual of T s takes a worker T + r s, and W workers can't be fed faster
+        than one in c s; r and c are taken from the shortest and the longest individuals here.
+        """
+        settings = {"generations": 1, "chunk": 1}
+        trivial = self.measure(SLURM, "cost", population=4000, **settings)
+        if trivial is None:
+            return
+        for name in ("driver", "engine"):
+            self.report.add(f"{SLURM.name}: CPU of the {name}", trivial[f"{name}_us"], "us")
+        c, r = trivial["us_per_individual"] * 1e-6, None
+        for seconds in (0.3, 0.1, 0.03, 0.01):
+            n = WORKERS * max(10, round(4.0 / seconds))
+            found = self.measure(SLURM, "busy", population=n, seconds=seconds, **settings)
+            if found is None:
+                continue
+            busy = found["efficiency"]
+            r = seconds * (1 / busy - 1) if r is None else r
+            modelled = seconds / max(seconds + r, WORKERS * c)
+            self.report.add(
+                f"{SLURM.name}: busy at {1000 * seconds:g} ms, one at a time", 100 * busy, "%",
+                reference="model", reference_value=100 * modelled,
+            )  # fmt: skip
+
     def starts(self) -> None:
         """From the start of the program to the first result."""
         for who, most in ((PILOT, 12), (MPI_RUN, 3), (SLURM, None)):
@@ -194,6 +220,7 @@ def main() -> int:
                     rows.trivial(5000, EQUAL, most=1.5)
                     rows.trivial(1000, 1, most=2.5)
                     rows.sleepers(20)
+                    rows.model()
                 rows.starts()
         except RuntimeError as error:
             report.missing("everything", str(error))

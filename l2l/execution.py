@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from l2l.errors import ConfigError, Interrupted, RunExists, RunLocked, StoreError
+from l2l.errors import ConfigError, Interrupted, L2LError, RunExists, RunLocked, StoreError
 from l2l.evaluation import seeded_globals
 from l2l.executors.base import Executor, Task
-from l2l.interrupt import StopRequest
+from l2l.interrupt import NEAR_THE_END, StopRequest
 from l2l.loop import OuterLoop, Progress, loop_class
 from l2l.optimizer import Optimizer
 from l2l.origin import begun, check_same, resuming
@@ -29,6 +29,9 @@ if TYPE_CHECKING:
     from l2l.store.folder import Store
 
 log = logging.getLogger("l2l")
+
+#: So often the wall-time may be near, without any result in between, before a run gives up.
+IN_VAIN = 3
 
 #: What :func:`free_folder` has returned in this process.
 chosen: list[str] = []
@@ -83,7 +86,8 @@ def execute(
         watcher = _watcher(progress, path)
         task, optimizer = plan.task(folder), plan.make_optimizer()
         going_on = resume or resuming()
-        if not (going_on and _is_there(folder)):
+        new = not (going_on and _is_there(folder))
+        if new:
             _ = plan.known  # an error in it comes before anything is made
         store = _open(plan, folder, going_on, overwrite, force)
         make = functools.partial(
@@ -93,12 +97,37 @@ def execute(
             warm=plan.warm,
         )  # fmt: skip
         run = functools.partial(_run, make, executor, task, store)
-        reason = _watched(run, store, request, watcher)
+        try:
+            reason = _watched(run, store, request, watcher)
+        except ConfigError:  # the next try is not to find a folder that holds nothing
+            if new and len(Trajectory(folder)) == 0:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+    if request.signal is NEAR_THE_END:
+        _check_progress(folder)
     if request.signal is not None:
         raise Interrupted(
             f"{reason}; everything is written. Go on with {_how_to_go_on(plan, path)}"
         )
     return Result(path, reason, Trajectory(folder), _recommended(plan, optimizer))
+
+
+def _check_progress(folder: Path) -> None:
+    """Raise if start after start was ended by the wall-time before one evaluation has ended.
+
+    Else such a run would be requeued for ever.
+    """
+    from l2l.store.reader import Records
+
+    with Records(folder) as records:
+        stops = [event for event in records.events if event["event"] == "stopped"]
+    last = [(event["reason"], event.get("n")) for event in stops[-IN_VAIN:]]
+    if len(last) == IN_VAIN and set(last) == {(f"stopped by {NEAR_THE_END.name}", last[0][1])}:
+        raise L2LError(
+            f"the wall-time was near {IN_VAIN} times in a row, and no evaluation has ended in "
+            "between: they take longer than a job may last. Ask for a longer wall-time, or set a "
+            "timeout; what is recorded is kept, and a resume goes on from it"
+        )
 
 
 def _recommended(plan: Plan, optimizer: Optimizer) -> Individual | None:
@@ -141,7 +170,7 @@ def _watched(run: Callable[[], str], store: Store, request: StopRequest, watcher
         shutil.rmtree(store.path / "scratch", ignore_errors=True)
         try:
             event = {"event": "stopped", "time": time.time(), "how": how, "reason": reason}
-            store.note(event)
+            store.note({**event, "n": store.tally.n})
         except StoreError as error:
             log.warning("%s", error)
         store.close()

@@ -79,9 +79,10 @@ class Parameter:
             low, high = (
                 np.broadcast_to(self._floats(b), self.shape) for b in (self.low, self.high)
             )
-        except ValueError as error:
+        except ValueError:
             raise ConfigError(
-                f"{where}: bounds do not fit its shape {self.shape}: {error}"
+                f"{where}: bounds do not fit its shape {self.shape}. An array of parameters is "
+                f"Parameter({self.name!r}, low, high, shape=...)"
             ) from None
         if not (np.isfinite(low).all() and np.isfinite(high).all() and (low < high).all()):
             raise ConfigError(f"{where}: needs finite low < high, got {self.low} and {self.high}")

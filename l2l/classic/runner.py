@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from l2l.errors import ConfigError
-from l2l.executors.jubeoptions import JubeOptions
+from l2l.executors.jube.options import JubeOptions
 
 log = logging.getLogger("l2l")
 

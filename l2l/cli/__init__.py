@@ -10,9 +10,10 @@ import argparse
 import os
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from l2l.cli import doctor, export, listing, plot, resume, run, status, submit
-from l2l.errors import L2LError
+from l2l.errors import L2LError, nearest
 
 _EXAMPLES = """\
 examples:
@@ -59,7 +60,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of all commands."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="l2l",
         description="Learning to learn: evolve, fit and explore costly simulations.",
         epilog=_EXAMPLES,
@@ -70,6 +71,17 @@ def build_parser() -> argparse.ArgumentParser:
     for command in _COMMANDS:
         command.add_to(commands)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """Says of a mistyped flag which one it was meant."""
+
+    def parse_known_args(self, args: Any = None, namespace: Any = None) -> Any:
+        found, rest = super().parse_known_args(args, namespace)
+        if flag := next((word.partition("=")[0] for word in rest if word.startswith("--")), None):
+            names = [name for name in self._option_string_actions if name.startswith("--")]
+            self.exit(2, f"{self.prog}: there is no flag {flag}; {nearest(flag, names)}\n")
+        return found, rest
 
 
 class _Version(argparse.Action):

@@ -59,7 +59,7 @@ def add_settings(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("where it runs")
     group.add_argument("--workers", type=int, metavar="N", help="evaluations at the same time")
-    group.add_argument("--executor", metavar="NAME", help="local, inline, ... (l2l list executors)")
+    group.add_argument("--executor", metavar="NAME", help="local, mpi, slurm, srun, jube or inline")
 
 
 def settings(args: argparse.Namespace) -> dict[tuple[str, str], tuple[Any, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from l2l.cli.common import Commands, add_command, duration
 from l2l.cli.job import add_job_options, job_options
@@ -76,6 +77,8 @@ def _site(args: argparse.Namespace) -> int:
     request.check(margin=False)
     counts = {"ok": 0, "warning": 0, "problem": 0}
     folder = Path(args.folder).absolute()
+    if not (folder.is_dir() and os.access(folder, os.W_OK)):
+        raise ConfigError(f"expected a folder to write to, got {folder}. Make it, or give --folder")
     for finding in site.examine(request.words(), args.setup, folder, args.patience, args.partition):
         counts[finding.level] += 1
         print(f"{finding.level:8} {finding.what:16} {finding.found}", flush=True)

@@ -49,8 +49,9 @@ def add_to(commands: Commands) -> None:
     group = add_job_options(parser)
     group.add_argument("--job-name", metavar="NAME", help="name of the job; the run's if none")
     group.add_argument(
-        "--walltime", "--time-limit", metavar="T", help="30 (minutes), 8:00:00 or 1-12:00:00"
-    )
+        "--walltime", "--time-limit", metavar="T",
+        help="sbatch's --time: 30 (minutes), 8:00:00, 1-12:00:00 or 12h",
+    )  # fmt: skip
     group.add_argument(
         "--signal-margin", type=int, default=120, metavar="S",
         help="begin to stop so long before the wall-time ends, in s (120)",
@@ -84,8 +85,8 @@ def submit(args: argparse.Namespace) -> int:
         set_aside(run)
     run.parent.mkdir(parents=True, exist_ok=True)
     script = batch.path_of(run)
-    script.write_text(text)
     job = slurm.submit(text)
+    script.write_text(text)
     log = run.with_name(f"{run.name}.job-{job}.log")
     print(f"Submitted job {job}: {script}")
     print(f"  l2l status {run}      how it goes, once it has begun")

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from l2l.errors import ConfigError
-from l2l.executors.slurmoptions import seconds_of
+from l2l.executors.slurm.options import seconds_of, time_limit
 
-#: How often a job of an MPI program is requeued that has lost a rank.
-LOSSES = 10
+#: How often a job may be restarted and still be requeued where the run itself did not say so: it
+#: has lost a rank, or could not listen yet.
+RESTARTS = 10
 
 
 @dataclass(frozen=True)
@@ -48,16 +50,16 @@ class Request:
         length = None if self.walltime is None else seconds_of(self.walltime)
         if margin and length is not None and length < 2 * self.margin:
             raise ConfigError(
-                f"a wall-time of {self.walltime} leaves no time to compute, for the run begins to "
-                f"stop {self.margin} s before its end. Give a longer --walltime or a shorter "
-                "--signal-margin (Slurm may send the signal 60 s early, so 120 s is the usual one)"
+                f"a wall-time of {self.walltime}, which is {length:.0f} s, leaves no time to compute: "
+                f"the run begins to stop {self.margin} s before its end. Give a longer --walltime "
+                "or a shorter --signal-margin (120 s as a rule: Slurm may be 60 s early)"
             )
 
     def words(self) -> list[str]:
         """Return the options for sbatch."""
         return [*self._asked(), *(line.removeprefix("#SBATCH").strip() for line in self.extra)]
 
-    def lines(self, output: Path, whole: bool) -> list[str]:
+    def lines(self, output: str, whole: bool) -> list[str]:
         """Return the ``#SBATCH`` lines.
 
         Args:
@@ -70,7 +72,7 @@ class Request:
         return [f"#SBATCH {word}" for word in [*map(_quoted, [*self._asked(), *own]), *extra]]
 
     def _asked(self) -> list[str]:
-        asked = {**self.options, **({} if self.walltime is None else {"time": self.walltime})}
+        asked = {**self.options, **({} if self.walltime is None else {"time": time_limit(self.walltime)})}
         return [f"--{name}={value}" for name, value in asked.items()]
 
 
@@ -84,9 +86,9 @@ def script(request: Request, command: Sequence[str], run: Path, *, mpi: bool) ->
         mpi: Whether the command is an MPI program: it is started on all tasks of the job.
     """
     request.check()
-    output = run.with_name(f"{run.name.replace('%', '%%')}.job-%j.log")
+    log = str(run).replace("%", "%%") + ".job-%j.log"
     launch = ["srun", "--mpi=pmi2", "--kill-on-bad-exit=0", *command] if mpi else list(command)
-    head = ["#!/bin/bash", *request.lines(output, whole=mpi), f"# l2l submit: the run {run}"]
+    head = ["#!/bin/bash", *request.lines(log, whole=mpi), f"# l2l submit: the run {run}"]
     return "\n".join(
         [
             *head,
@@ -107,8 +109,12 @@ def path_of(run: Path) -> Path:
 
 
 def _quoted(word: str) -> str:
+    """Return a word as sbatch reads it from a script: quotes, \\ and # have a meaning there."""
     name, _, value = word.partition("=")
-    return f'{name}="{value}"' if any(c.isspace() or c in "()*|&;" for c in value) else word
+    if re.fullmatch(r"[\w@%+=:,./\[\]-]*", value):
+        return word
+    value = re.sub(r'([\\"])', r"\\\1", value)
+    return f'{name}="{value}"'
 
 
 _BEFORE = """
@@ -135,12 +141,15 @@ while wait "$driver"; code=$?; kill -0 "$driver" 2>/dev/null; do :; done
 wait "$driver"; code=$?  # again: a signal may have ended the first wait
 
 again=
-# 75: everything is written; 138: the signal came before the run could listen
-[ -n "$near" ] && { [ "$code" = 75 ] || [ "$code" = 138 ]; } && again="the wall-time is near\""""
+restarts=${SLURM_RESTART_COUNT:-0}
+if [ -n "$near" ]; then
+  [ "$code" = 75 ] && again="the wall-time is near"  # everything is written
+  [ "$code" = 138 ] && [ "$restarts" -lt RESTARTS ] && again="the run could not listen yet"
+fi""".replace("RESTARTS", str(RESTARTS))
 
 _LOST_RANK = f"""\
 if [ -z "$near" ] && {{ [ "$code" = 75 ] || [ "$code" -gt 130 ]; }} \\
-  && [ "${{SLURM_RESTART_COUNT:-0}}" -lt {LOSSES} ]; then
+  && [ "$restarts" -lt {RESTARTS} ]; then
   again="a rank has gone"
 fi"""
 

@@ -68,7 +68,7 @@ def examine(
 def _version() -> Finding:
     version = slurm.call(["sbatch", "--version"]).stdout.strip()
     jube = "" if shutil.which("jube") is None else ", jube"
-    return Finding("ok", "commands", f"{version}: {', '.join(_NEEDED)}{jube}")
+    return Finding("ok", "commands", f"{version or 'Slurm'}: {', '.join(_NEEDED)}{jube}")
 
 
 def _controller() -> Finding:

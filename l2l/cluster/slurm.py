@@ -127,6 +127,28 @@ def _hint(text: str) -> str:
     return f"What to do: {hint}" if hint else "`l2l doctor --executor slurm` checks the site"
 
 
+def lives(job: str) -> bool:
+    """Return whether a job has not ended; True where Slurm can't be asked.
+
+    Slurm is asked about it at most once in :data:`INTERVAL`.
+    """
+    asked, answer = _lives.get(job, (-float("inf"), True))
+    if time.monotonic() < asked + INTERVAL:
+        return answer
+    try:
+        done = call(["squeue", "--noheader", f"--jobs={job}", "--format=%T"])
+    except (L2LError, OSError):  # also where there is no Slurm
+        answer = True
+    else:
+        gone = "Invalid job id" in done.stderr if done.returncode else not done.stdout.strip()
+        answer = not gone
+    _lives[job] = (time.monotonic(), answer)
+    return answer
+
+
+_lives: dict[str, tuple[float, bool]] = {}  # job -> when it was asked about, and the answer
+
+
 class Queue:
     """The states of jobs, asked for at most once in :data:`INTERVAL` by a whole process.
 

@@ -19,6 +19,7 @@ from l2l.evaluation import Job, Outcome, Status
 from l2l.executors import supervisor
 from l2l.executors.base import Executor, ExecutorOptions, Task
 from l2l.executors.calls import make_calls
+from l2l.executors.pace import Pace
 from l2l.executors.signals import uninterrupted
 from l2l.options import option
 
@@ -63,7 +64,7 @@ class RemoteExecutor(Executor):
         self._done: queue.SimpleQueue[Future[Any]] = queue.SimpleQueue()
         self._landed: list[Outcome] = []
         self._numbers: dict[str, int] = {}  # of supervisors, by name
-        self._cost: float | None = None  # of one evaluation, in s
+        self._pace = Pace()
         self._bundle: supervisor.Bundle | None = None
         self._told = 0  # chunks that the bundle was sent with
 
@@ -104,7 +105,7 @@ class RemoteExecutor(Executor):
         self._fits = _BYTES // (8 * task.space.size)  # jobs of a chunk
         self._bundle = supervisor.Bundle(task, self.options)
         self._told = 0
-        self._cost = None
+        self._pace = Pace()
         self._open()
 
     def submit(self, jobs: Sequence[Job]) -> None:
@@ -174,10 +175,12 @@ class RemoteExecutor(Executor):
         if flight is None:
             return
         error = future.exception()
+        packed = None if error is not None else future.result()
+        if packed is None:
+            self._pace.end(flight.since)
         if error is not None:
             self._landed += self._lost(flight, error)
             return
-        packed = future.result()
         if packed is None:  # a supervisor that does not know the task yet
             self._fly(flight.jobs, informed=False)
             return
@@ -185,8 +188,7 @@ class RemoteExecutor(Executor):
         number = self._numbers.setdefault(name, len(self._numbers))
         for outcome in outcomes:
             outcome.worker = number
-        cost = sum(outcome.duration for outcome in outcomes) / len(outcomes)
-        self._cost = cost if self._cost is None else 0.8 * self._cost + 0.2 * cost
+        self._pace.end(flight.since, [outcome.duration for outcome in outcomes])
         self._landed += outcomes
 
     def _lost(self, flight: _Flight, error: BaseException) -> list[Outcome]:
@@ -208,17 +210,22 @@ class RemoteExecutor(Executor):
         if not self._pending:
             return
         slots = self._slots()
-        room = slots * self._ahead()
+        room = slots * self._ahead(slots) + self._parting()
         while self._pending and len(self._flights) < room:
             n = self._size(slots)
             jobs = [job for _ in range(n) for job in self._pending.popleft()]
             self._fly(jobs, informed=self._told >= slots)
 
-    def _ahead(self) -> int:
+    def _parting(self) -> int:
+        """Return how many chunks are with supervisors that get no more, and are not counted."""
+        return 0
+
+    def _ahead(self, slots: int) -> int:
         """Return how many chunks of a supervisor may be under way."""
-        if self._cost is None or self._task.batched:
+        cost = self._pace.cost(slots)
+        if cost is None or self._task.batched:
             return 1
-        return 2 if self._cost * self._size(1) < _SHORT else 1
+        return 2 if cost * self._size(slots) < _SHORT else 1
 
     def _size(self, slots: int) -> int:
         """Return how many calls the next chunk has; of batches always one."""
@@ -226,9 +233,10 @@ class RemoteExecutor(Executor):
             return 1
         most: int | None = self.options.chunk
         if most is None:
-            if self._cost is None:
+            cost = self._pace.cost(slots)
+            if cost is None:
                 return 1
-            most = min(_MOST, math.ceil(_CHUNK / max(self._cost, 1e-6)))
+            most = min(_MOST, 2 * self._pace.largest, math.ceil(_CHUNK / max(cost, 1e-6)))
             most = min(most, math.ceil(len(self._pending) / (2 * slots)))  # leave the others some
         return max(1, min(most, len(self._pending), self._fits))
 
@@ -237,5 +245,5 @@ class RemoteExecutor(Executor):
         data = None if informed else self._bundle.data
         self._told += not informed
         future = self._send(self._bundle.key, data, wire.pack_call(jobs))
-        self._flights[future] = _Flight(jobs, time.monotonic())
+        self._flights[future] = _Flight(jobs, self._pace.leave())
         future.add_done_callback(self._done.put)

@@ -3,7 +3,7 @@
 Results are told one by one in the order in which they land, which is the order of their rows in
 the store, and then as many points are asked for as there is room. With each point the store keeps
 how many results had been told before. So what the optimizer has seen is on record, and a resume
-goes the same way again from the last snapshot: see :meth:`AsynchronousLoop._replay`.
+goes the same way again from the last snapshot: see :mod:`l2l.loop.recall`.
 """
 
 from __future__ import annotations
@@ -17,8 +17,8 @@ from l2l.evaluation import Evaluations, Failure, Job, Outcome
 from l2l.loop.asking import Asking
 from l2l.loop.base import OuterLoop, counted
 from l2l.loop.history import Told
-from l2l.loop.landing import Landing
 from l2l.loop.points import evaluation_of, summary, together
+from l2l.loop.recall import Recall
 from l2l.records import Block, block_of
 
 log = logging.getLogger("l2l")
@@ -41,7 +41,7 @@ class AsynchronousLoop(OuterLoop):
 
     def run(self) -> str:
         """Run until a criterion holds; return which."""
-        self.landing = Landing(self.executor, self.request, self.seed)
+        self.landing = self.make_landing()
         self.asking = Asking(self.optimizer, self.bounding, self.seed)
         self._waiting: deque[Job] = deque()  # to be handed over
         self._cohort: list[Evaluations] = []  # told since the last summary
@@ -124,39 +124,15 @@ class AsynchronousLoop(OuterLoop):
             self.optimizer.restore(snapshot.state["optimizer"])
             self.asking.restore(snapshot.state)
             self.told = snapshot.told
-        self._replay(Told.since(self.told, self.asking.n, self.store))
-        if self.store.damage:  # what follows builds on what is left
+        past = Told.since(self.told, self.asking.n, self.store)
+        damaged = bool(self.store.damage)
+        recall = Recall(self.asking, past, self.told, self._tell, damaged)
+        recall.run()
+        if damaged:  # what follows builds on what is left
+            for block, failure in recall.missed:
+                self.store.append(block, [failure])
             self._snapshot(force=True)
         self._waiting.extend(map(self.asking.job, sorted(self.asking.open)))
-
-    def _replay(self, past: Told) -> None:
-        """Ask and tell what was asked and told after the snapshot, in the recorded order."""
-        asking, differ = self.asking, 0
-        asking.unwritten = [(number, self.told) for number in range(past.written, asking.n)]
-        for row, number in enumerate(past.block["id"].tolist()):
-            self._ask_up_to(past.asks_before(self.told, number))
-            record = past.record(row)
-            differ += asking.open[number].prefer_record(record, self.optimizer.space)
-            self._tell(record)
-        self._ask_up_to(past.n_asks)
-        asking.unwritten = [ask for ask in asking.unwritten if ask[0] >= past.written]
-        if differ:
-            log.warning(
-                "%d recorded points differ from what the optimizer proposes when it is asked again "
-                "(another version or another processor?); the record is used",
-                differ,
-            )
-
-    def _ask_up_to(self, n: int) -> None:
-        """Ask again until so many points were asked for."""
-        missing = max(0, n - self.asking.n)
-        if len(self.asking.ask(missing, self.told)) < missing:
-            name = type(self.optimizer).__name__
-            raise L2LError(
-                f"{name} asks for nothing where evaluation {self.asking.n} "
-                "was asked for before: it is another version of it, or the record is damaged (see "
-                "l2l doctor)"
-            )
 
     def _snapshot(self, force: bool = False) -> None:
         """Write state and open points, if the results since the last time outweigh them."""

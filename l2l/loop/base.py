@@ -13,6 +13,7 @@ import numpy as np
 from l2l.errors import NothingWorked
 from l2l.executors.base import Executor, Task
 from l2l.interrupt import StopRequest
+from l2l.loop.landing import TIMES, Landing
 from l2l.optimizer import Optimizer
 from l2l.options import Options, option
 from l2l.space import Individual
@@ -85,6 +86,11 @@ class OuterLoop(ABC):
     seed: int
     progress: Progress
     warm: Callable[[Optimizer], None]
+
+    def make_landing(self) -> Landing:
+        """Return what hands jobs to the executor; it knows the run times of earlier starts."""
+        times = self.store.run_times(TIMES)
+        return Landing(self.executor, self.request, self.seed, times)
 
     @abstractmethod
     def run(self) -> str:

@@ -14,7 +14,6 @@ import numpy as np
 from l2l.errors import L2LError
 from l2l.evaluation import Ints, Job, seeds
 from l2l.loop.base import SYNC_EVERY, OuterLoop, counted
-from l2l.loop.landing import Landing
 from l2l.loop.points import Points, summary
 from l2l.records import Block, block_of, merge, select
 
@@ -26,6 +25,7 @@ class GenerationalLoop(OuterLoop):
 
     def run(self) -> str:
         """Run until a criterion holds; return which."""
+        self.landing = self.make_landing()
         generation, told = self._restore()
         self.progress.start(self.stop.generations, self.stop.evaluations, self.store.tally.n)
         recorded = self.store.since(told)
@@ -109,7 +109,7 @@ class GenerationalLoop(OuterLoop):
         known = np.isin(current.ids, recorded["id"])
         if known.any():
             blocks.append(select(recorded, np.isin(recorded["id"], current.ids)))
-        landing = Landing(self.executor, self.request, self.seed)
+        landing = self.landing
         landing.submit(self._jobs(number, current, np.flatnonzero(~known)))
         while landing.going:
             outcomes, failures = landing.take()

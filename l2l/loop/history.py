@@ -46,6 +46,8 @@ class Told:
             block |= {name: block[name][order] for name in REPAIRS}
         known = np.full(max(asked, len(recorded)), told, np.int64)
         known[: len(recorded)] = recorded
+        # Where rows were damaged, older numbers may be larger than any place that is left.
+        known[:asked] = np.minimum(known[:asked], told)
         return cls(block, np.maximum.accumulate(known), len(recorded))
 
     @property

@@ -22,23 +22,31 @@ MOMENT = 0.005
 #: What is kept of the wall-time for writing the state and ending workers, in s.
 MARGIN = 10.0
 #: So many run times are remembered, and looked at from this number on.
-_TIMES, _ENOUGH = 512, 8
+TIMES, _ENOUGH = 512, 8
 
 
 class Landing:
     """Hands jobs to an executor and takes what lands.
 
+    Args:
+        executor: Evaluates.
+        request: A wish to stop.
+        seed: Of the run.
+        times: Run times of what landed before this start of the run, in s.
+
     Attributes:
         in_flight: Jobs that were handed over and have not landed.
     """
 
-    def __init__(self, executor: Executor, request: StopRequest, seed: int) -> None:
+    def __init__(
+        self, executor: Executor, request: StopRequest, seed: int, times: Iterable[float] = ()
+    ) -> None:
         self.executor = executor
         self.request = request
         self.seed = seed
         self.in_flight = 0
         self._losses: Counter[int] = Counter()
-        self._times: deque[float] = deque(maxlen=_TIMES)
+        self._times = deque(times, maxlen=TIMES)
         self._deadline = math.inf
         self._reason: str | None = None  # for which the deadline was set
 
@@ -64,7 +72,7 @@ class Landing:
         request to stop that is left to a resume.
         """
         landed = self._collect()
-        self.remember(o.duration for o in landed if o.status is Status.OK)
+        self._times.extend(o.duration for o in landed if o.status is Status.OK)
         failures = [Failure.of(o) for o in landed if o.status is not Status.OK]
         if failures:
             again = {o.job.id: job for o in landed if (job := self._next_try(o)) is not None}
@@ -74,10 +82,6 @@ class Landing:
                 self.submit(list(again.values()))
         self.in_flight -= len(landed)
         return landed, failures
-
-    def remember(self, times: Iterable[float]) -> None:
-        """Remember run times, in s."""
-        self._times.extend(times)
 
     def look_for_stop(self) -> None:
         """After a request to stop, leave what has not begun, and say until when the rest may run.

@@ -17,12 +17,13 @@ import time
 from pathlib import Path
 from typing import Any
 
-from l2l.errors import RunLocked
+from l2l.errors import RunLocked, StoreError
 from l2l.store import frames as fr
 from l2l.store.journal import write_new
 
-#: Version of the format of run folders; a reader refuses any other.
-SCHEMA = 1
+#: Version of the format of run folders, and of those of asynchronous runs, whose blocks have the
+#: columns of asks, too; a reader refuses any other.
+SCHEMA, SCHEMA_IN_ORDER = 1, 2
 
 _JOURNAL = re.compile(r"journal-(\d+)")
 _TEMPORARY = re.compile(r"(journal-\d+\.\d+|history-\d+|run\.yaml|provenance\.json)\.tmp")
@@ -39,10 +40,22 @@ def pending_history(path: Path, epoch: int) -> Path:
     return path / f"history-{epoch}.tmp"
 
 
-def new_header(number: int, base: int, previous: list[list[int]], owner: Any) -> dict[str, Any]:
+def check_schema(version: Any, name: str) -> None:
+    """Raise StoreError if a file has a format that is not known here."""
+    if version not in (SCHEMA, SCHEMA_IN_ORDER):
+        raise StoreError(
+            f"{name} has schema version {version}, this l2l reads versions {SCHEMA} and "
+            f"{SCHEMA_IN_ORDER}; install the version of l2l that wrote the run (see "
+            "provenance.json)"
+        )
+
+
+def new_header(
+    number: int, base: int, previous: list[list[int]], owner: Any, schema: int
+) -> dict[str, Any]:
     """Return the header of a new journal."""
     return {
-        "schema": SCHEMA,
+        "schema": schema,
         "epoch": number,
         "base": base,
         "previous": previous,

@@ -156,7 +156,7 @@ def _find(contents: Contents, patient: bool) -> None:
         older = [n for n in numbers[:-1] if n >= epoch]
         header = {"base": epoch, "previous": [[n, None] for n in older], "owner": None}
     contents.header = header
-    _check_schema(header, top.name)
+    claims.check_schema(header.get("schema", claims.SCHEMA), top.name)
     _fit_history(contents, int(header["base"]), epoch)
     last = contents.parts.pop()
     for number, length in header["previous"]:
@@ -190,12 +190,3 @@ def _add_part(contents: Contents, number: int) -> Part:
     part = Part(name, fr.Source(fd), os.fstat(fd).st_size)
     contents.parts.append(part)
     return part
-
-
-def _check_schema(header: dict[str, Any], name: str) -> None:
-    schema = header.get("schema", claims.SCHEMA)
-    if schema != claims.SCHEMA:
-        raise StoreError(
-            f"{name} has schema version {schema}, this l2l reads version {claims.SCHEMA}; "
-            "install the version of l2l that wrote the run (see provenance.json)"
-        )

@@ -12,7 +12,7 @@ from typing import Any
 import yaml
 
 from l2l.errors import StoreError
-from l2l.store.claims import fsync_folder
+from l2l.store import claims
 from l2l.store.journal import write_new
 
 
@@ -22,7 +22,7 @@ def write_text(path: Path, text: str) -> None:
     temporary.unlink(missing_ok=True)
     os.close(write_new(temporary, [text.encode()]))
     os.replace(temporary, path)
-    fsync_folder(path.parent)
+    claims.fsync_folder(path.parent)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -69,6 +69,11 @@ def weights_of(config: dict[str, Any]) -> tuple[float, ...]:
 def told_in_order(config: Mapping[str, Any]) -> bool:
     """Return whether a run tells its results in order of landing: whether it is asynchronous."""
     return config.get("mode") == "async"
+
+
+def schema_of(config: Mapping[str, Any]) -> int:
+    """Return the version of the format that a run has."""
+    return claims.SCHEMA_IN_ORDER if told_in_order(config) else claims.SCHEMA
 
 
 def width_of(config: Mapping[str, Any]) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.errors import RunExists, RunLocked, StoreError
-from l2l.evaluation import Failure
+from l2l.evaluation import Failure, Status
 from l2l.store import claims, files, owner, takeover
 from l2l.store import frames as fr
 from l2l.store.blocks import (
@@ -135,7 +135,7 @@ class Store:
             config = files.read_config(path)
             survey = _survey(contents, config)
             try:
-                fd, head = takeover.take_over(contents)
+                fd, head = takeover.take_over(contents, files.schema_of(config))
             except OSError as error:
                 raise StoreError(explain(error, path)) from error
             store = cls(path, config, fd, head, survey)
@@ -303,6 +303,13 @@ class Store:
         with self._read() as survey:
             return survey.landed(first_row, {**wide, **self._shapes})
 
+    def run_times(self, most: int) -> list[float]:
+        """Return the durations of those of the last ``most`` evaluations that ended ok, in s."""
+        last = self.tally.n
+        with self._read() as survey:
+            pieces = list(survey.pieces(["duration", "status"], max(0, last - most), last))
+        return [t for p in pieces for t in p["duration"][p["status"] == Status.OK].tolist()]
+
     def known(self) -> NDArray[np.int64]:
         """Return how many results had been told at each ask that is recorded, by id."""
         with self._read() as survey:
@@ -336,7 +343,8 @@ class Store:
         """
         self.sync()
         self._check_fence()
-        head = claims.new_header(self._number + 1, self._number + 1, [], self._head["owner"])
+        number, now = self._number + 1, self._head
+        head = claims.new_header(number, number, [], now["owner"], now["schema"])
         try:
             self._write_pending(head["epoch"])
             fd = claims.claim(self.path, head)
@@ -380,7 +388,7 @@ class Store:
             check_space(self.path, contents)
             root = {
                 "description": "a run of l2l; its schema is described in docs/store.md",
-                "schema_version": claims.SCHEMA,
+                "schema_version": self._head["schema"],
                 "epoch": number,
                 "tally": self.tally.describe(),
                 "weights": list(self.tally.weights),

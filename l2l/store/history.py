@@ -72,13 +72,11 @@ class History:
         except (KeyError, OSError, TypeError, ValueError) as error:
             self._file.close()
             raise StoreError(f"{path} is HDF5, but no history of l2l: {error}") from error
-        if version != claims.SCHEMA:
+        try:
+            claims.check_schema(version, str(path))
+        except StoreError:
             self._file.close()
-            raise StoreError(
-                f"{path} has schema version {version}, this l2l reads version "
-                f"{claims.SCHEMA}; install the version of l2l that wrote the run "
-                "(see provenance.json)"
-            )
+            raise
 
     def close(self) -> None:
         """Close the file; may be called twice."""

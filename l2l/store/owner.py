@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import functools
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -82,7 +81,11 @@ def is_alive(owner: Owner, journal: Path) -> bool:
     me = this_process()
     if job and job == me["slurm_job"] and owner.get("slurm_restart") != me["slurm_restart"]:
         return False  # the same job, requeued: Slurm has ended its earlier self
-    return _job_runs(str(job)) if job and shutil.which("squeue") else True
+    if not job:
+        return True
+    from l2l.cluster import slurm
+
+    return slurm.lives(str(job))
 
 
 def describe(owner: Owner) -> str:
@@ -111,18 +114,6 @@ def _unlocked(journal: Path) -> bool:
     finally:
         os.close(fd)
     return True
-
-
-def _job_runs(job: str) -> bool:
-    """Whether Slurm knows of a job that has not ended; True if Slurm can't be asked."""
-    command = ["squeue", "-h", "-j", job, "-o", "%T"]
-    try:
-        answer = subprocess.run(command, capture_output=True, text=True, timeout=30)
-    except (OSError, subprocess.TimeoutExpired):
-        return True
-    if answer.returncode:
-        return "Invalid job id" not in answer.stderr
-    return bool(answer.stdout.strip())
 
 
 def _output(command: list[str]) -> str:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from l2l.errors import StoreError, nearest
 from l2l.evaluation import Failure, Status
 from l2l.space import ParameterSpace
-from l2l.store import claims, files, owner
+from l2l.store import files, owner
 from l2l.store.blocks import COLUMNS, MADE, SIDE, WIDE, Block, dtype_of, pad
 from l2l.store.contents import open_contents
 from l2l.store.frames import view
@@ -48,8 +48,6 @@ class Records:
         events: What has happened to the run, a dict each.
         damage: What could not be read, in words.
     """
-
-    schema_version = claims.SCHEMA
 
     def __init__(self, path: str | PathLike[str]) -> None:
         self.path = Path(path)
@@ -115,12 +113,19 @@ class Records:
         return self._survey.snapshot()
 
     def failures(self) -> list[Failure]:
-        """Return what is kept of all attempts that did not end ok, in order of landing."""
-        found = {(f.id, f.draw, f.status): f for f in self.iter_failures()}
+        """Return what is kept of all attempts that did not end ok, in order of landing.
+
+        Of an attempt that was repeated because the run was cut off, the last report; but every
+        loss with a node or job, for each of them was an attempt of its own.
+        """
+        found: dict[tuple[int, ...], Failure] = {}
+        for place, failure in enumerate(self.iter_failures()):
+            which = (place,) if failure.status is Status.LOST else (failure.id, failure.draw)
+            found[which] = failure
         return list(found.values())
 
     def iter_failures(self) -> Iterator[Failure]:
-        """Yield what :meth:`failures` returns; an attempt cut short by a crash may come twice."""
+        """Yield what :meth:`failures` returns; an attempt that was repeated may come twice."""
         return self._survey.all_failures()
 
     def lost(self) -> int:

@@ -37,7 +37,8 @@ def fill(new: Path, config: dict[str, Any]) -> None:
         (new / name).mkdir()
     files.write_config(new, config)
     files.write_provenance(new, provenance.collect())
-    os.close(claims.claim(new, claims.new_header(1, 0, [], owner.this_process())))
+    head = claims.new_header(1, 0, [], owner.this_process(), files.schema_of(config))
+    os.close(claims.claim(new, head))
 
 
 def check_free(contents: Contents, force: bool) -> None:
@@ -57,8 +58,8 @@ def check_free(contents: Contents, force: bool) -> None:
         )
 
 
-def take_over(contents: Contents) -> tuple[int, dict[str, Any]]:
-    """Claim the next journal; return its descriptor and header."""
+def take_over(contents: Contents, schema: int) -> tuple[int, dict[str, Any]]:
+    """Claim the next journal, in a version of the format; return its descriptor and header."""
     path = contents.path
     previous: list[list[int]] = []
     for part in contents.parts:
@@ -68,7 +69,7 @@ def take_over(contents: Contents) -> tuple[int, dict[str, Any]]:
     base = contents.history.epoch if contents.history else 0
     if contents.pending:
         claims.complete_seal(path, base)
-    head = claims.new_header(contents.next_number, base, previous, owner.this_process())
+    head = claims.new_header(contents.next_number, base, previous, owner.this_process(), schema)
     fd = claims.claim(path, head)
     claims.tidy(path, keep={number for number, _ in previous})
     return fd, head

@@ -181,6 +181,13 @@ class Cluster:
                 found.append(int(folder.name))
         return found
 
+    def described(self) -> str:
+        """Return what :meth:`processes` are: number, parent and command of each."""
+        numbers = ",".join(map(str, self.processes())) or "0"
+        columns = "pid,ppid,stat,etimes,args"
+        done = subprocess.run(["ps", "-o", columns, "-p", numbers], text=True, capture_output=True)
+        return done.stdout
+
     # -- counting ------------------------------------------------------------------------------
     def calls(self, *names: str, since: float = 0.0) -> list[tuple[float, str, str]]:
         """Return the counted calls (time, command, arguments), of some commands or all."""

@@ -30,7 +30,7 @@ def cluster(_slurm: Cluster) -> Iterator[Cluster]:
     try:
         wait_until(lambda: not _slurm.active() and not _slurm.processes(), 30)
     except AssertionError:
-        left = f"{_slurm.squeue()}processes {_slurm.processes()}"
+        left = f"{_slurm.squeue()}{_slurm.described()}"
         _slurm.wipe()
         pytest.fail(f"left running: {left}")
 

@@ -21,9 +21,9 @@ from helpers.processes import all_gone
 import l2l
 from l2l.errors import ConfigError, L2LError
 from l2l.evaluation import Status
-from l2l.executors import chunkfiles
-from l2l.executors.chunkfiles import LineReader, LineWriter
-from l2l.executors.jube import JubeExecutor, JubeOptions
+from l2l.executors.jube import chunkfiles
+from l2l.executors.jube.chunkfiles import LineReader, LineWriter
+from l2l.executors.jube.executor import JubeExecutor, JubeOptions
 from l2l.testing import executors as contract
 
 L2L = str(Path(sys.executable).parent / "l2l")
@@ -162,7 +162,7 @@ def test_a_package_that_is_killed_loses_only_what_it_had_not_done(jube: str) -> 
 def is_chunk(pid: int) -> bool:
     """Whether a process is a package's, and not what jube or a worker is."""
     words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
-    return b"l2l.executors.chunkwork" in words and b"-P" in words
+    return b"l2l.executors.jube.chunkwork" in words and b"-P" in words
 
 
 def test_a_worker_that_cannot_start_is_an_error_that_says_why(jube: str) -> None:

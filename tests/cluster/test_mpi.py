@@ -184,7 +184,7 @@ def test_what_is_wrong_is_said_before_anything_starts(folder: Path) -> None:
 
 def test_mpi_is_initialised_by_nobody_else(folder: Path) -> None:
     program = (
-        "import sys, l2l.cli; import l2l.executors.mpi; "
+        "import sys, l2l.cli; import l2l.executors.mpi.executor; "
         "l2l.cli.main(['run', 'config.yaml', '--quiet', '--evaluations', '2']); "
         "sys.exit('mpi4py' in sys.modules)"
     )

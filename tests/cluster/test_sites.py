@@ -22,7 +22,7 @@ SCENARIO = textwrap.dedent("""
     os.environ["L2L_TEST_DRIVER"] = str(os.getpid())
     from helpers.ranks import Site
     from l2l.executors.base import Task
-    from l2l.executors.srun import SrunExecutor, SrunOptions
+    from l2l.executors.srun.executor import SrunExecutor, SrunOptions
     from l2l.testing.executors import make_jobs
     said = []
     for options, n, rest in json.loads(sys.argv[1]):

@@ -16,14 +16,14 @@ from cluster.slurmruns import RUN, configure, inline_digest, lines, processes_in
 import l2l
 from l2l.errors import ConfigError
 from l2l.evaluation import Status
-from l2l.executors import manager
-from l2l.executors.slurm import SlurmExecutor
-from l2l.executors.slurmoptions import SlurmOptions, seconds_of
+from l2l.executors.slurm import manager
+from l2l.executors.slurm.executor import SlurmExecutor
+from l2l.executors.slurm.options import SlurmOptions, seconds_of
 
 pytest.importorskip("parsl")
 
 CONTRACT = """
-from l2l.executors.slurm import SlurmExecutor, SlurmOptions
+from l2l.executors.slurm.executor import SlurmExecutor, SlurmOptions
 from l2l.testing import check_executor
 
 def make(workers=None, timeout=None):
@@ -87,7 +87,7 @@ def _workers(folder: Path) -> dict[int, int]:
 def _managers(folder: Path) -> list[int]:
     """Return the processes of Parsl's managers."""
     found = subprocess.run(
-        ["pgrep", "-f", f"^[^ ]*python.* -m l2l.executors.manager {folder}/there/"],
+        ["pgrep", "-f", f"^[^ ]*python.* -m l2l.executors.slurm.manager {folder}/there/"],
         capture_output=True, text=True, check=True,
     )  # fmt: skip
     return [int(pid) for pid in found.stdout.split()]

@@ -20,7 +20,7 @@ from helpers.ranks import FAULTS, Gated, Ring
 from l2l.errors import ConfigError, L2LError
 from l2l.evaluation import Job, Outcome, Status
 from l2l.executors.base import Task
-from l2l.executors.srun import SrunExecutor, SrunOptions
+from l2l.executors.srun.executor import SrunExecutor, SrunOptions
 from l2l.optimizee import Optimizee, space_of
 from l2l.testing.executors import (
     check_batches,
@@ -191,7 +191,7 @@ DRIVER = textwrap.dedent("""
     import sys
     from helpers.ranks import Gated
     from l2l.executors.base import Task
-    from l2l.executors.srun import SrunExecutor, SrunOptions
+    from l2l.executors.srun.executor import SrunExecutor, SrunOptions
     from l2l.testing.executors import make_jobs
     executor = SrunExecutor(SrunOptions(ntasks=2, max_steps=2))
     executor.start(Task(("helpers.ranks:Gated", {"gate": "/never"}), Gated.space))

@@ -45,6 +45,12 @@ def test_the_script_asks_in_the_words_of_the_site(config, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_what_sbatch_would_take_for_something_else_is_quoted(config, tmp_path, capsys):
+    text = script(capsys, config, "--run", r'a#b/"50% \'s'')
+    assert f'#SBATCH --output="{tmp_path}/a#b/\\"50%% \\\\\'s.job-%j.log"' in text
+    assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
+
+
 def test_an_mpi_program_starts_on_all_tasks_and_dies_with_a_node(config, capsys):
     text = script(capsys, config, "--executor", "mpi", "--ntasks", "9")
     assert "srun --mpi=pmi2" in text

@@ -9,7 +9,7 @@ from helpers.faults import SPACE, finish, make_jobs, task_of
 
 from l2l.evaluation import Status
 from l2l.executors.base import Executor
-from l2l.executors.mpi import MPIExecutor, MPIOptions
+from l2l.executors.mpi.executor import MPIExecutor, MPIOptions
 from l2l.testing.executors import check_executor
 
 NAMES = {field.name for field in dataclasses.fields(MPIOptions)}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import subprocess
 import sys
 import time
@@ -18,6 +19,7 @@ from l2l.execution import execute
 from l2l.executors.inline import InlineExecutor
 from l2l.loop import Stop
 from l2l.plan import Plan
+from l2l.store.folder import Store
 
 SEARCH = {"name": "random_search", "pop_size": 8}
 L2L = Path(sys.executable).parent / "l2l"
@@ -113,6 +115,27 @@ def test_a_time_budget_leaves_points_in_flight_that_a_resume_runs(tmp_path):
     result = run(tmp_path / "run", delay=0.3, evaluations=30, workers=8, resume=True)
     assert result.history.id.tolist() == list(range(30))
     assert l2l.replay(result.path, optimizee=Stateful()).exact
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "place"),
+    [("genetic_algorithm", 0.5), ("simulated_annealing", 0.3), ("parallel_tempering", 0.6)],
+)
+def test_a_damaged_journal_is_gone_on_with(tmp_path, monkeypatch, optimizer, place):
+    """What a chain waits for may be in it: that evaluation is lost then, and the chain goes on."""
+    monkeypatch.setattr(Store, "close", functools.partialmethod(Store.close, seal=False))
+    settings = {"delay": 0.0, "optimizer": optimizer, "resume": True}
+    run(tmp_path / "run", evaluations=150, **settings)
+    journal = tmp_path / "run" / "journal-1"
+    raw = bytearray(journal.read_bytes())
+    raw[int(place * len(raw))] ^= 0xFF
+    journal.write_bytes(raw)
+    for n, workers in ((170, 2), (190, 4)):
+        history = run(tmp_path / "run", evaluations=n, workers=workers, **settings).history
+        assert sorted(history.id.tolist()) == list(range(n))
+    lost = history.id[history.status == Status.LOST]
+    assert len(lost) <= 5
+    assert all("damaged" in f.message for f in history.failures())
 
 
 def test_the_mode_may_not_change(tmp_path):
@@ -296,7 +319,7 @@ def test_what_is_lost_is_run_again_with_the_same_seed(tmp_path, mode):
     assert np.array_equal(lossy.fitness[kept], calm.fitness[kept])
     assert np.array_equal(lossy.seed, calm.seed)
     assert (lossy.draw == 0).all()
-    lost = [f for f in lossy._records.iter_failures() if f.status is Status.LOST]
+    lost = [f for f in lossy.failures() if f.status is Status.LOST]
     assert sorted(f.id for f in lost) == [3, 4, 4, 4, 5, 5, 5, 5]
     said = subprocess.run([L2L, "status", tmp_path / "lossy"], capture_output=True, text=True,
                           check=True).stdout  # fmt: skip

@@ -88,23 +88,3 @@ def test_a_few_kills_and_a_replay_of_what_came_out(tmp_path, optimizer):
 @pytest.mark.parametrize("optimizer", ["random_search", "genetic_algorithm"])
 def test_a_hundred_kills(tmp_path, optimizer):
     kill_at_random(tmp_path, kills=100, n=6000, delay=0.05, optimizer=optimizer)
-
-
-def test_a_damaged_journal_is_gone_on_with(tmp_path):
-    run, log = tmp_path / "run", tmp_path / "run.log"
-    driver = start(run, log, 300, 0.02, 3, "genetic_algorithm", 4 << 20)
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        if (run / "run.yaml").exists() and len(l2l.load(run)) >= 80:
-            break
-        time.sleep(0.05)
-    driver.kill()
-    driver.wait()
-    journal = run / "journal-1"
-    raw = bytearray(journal.read_bytes())
-    raw[len(raw) // 2] ^= 0xFF
-    journal.write_bytes(raw)
-    for n in (200, 300):
-        driver = start(run, log, n, 0.02, 2, "genetic_algorithm", 4 << 20)
-        assert driver.wait(120) == 0
-    assert l2l.load(run).id.tolist() == list(range(300))

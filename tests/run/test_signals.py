@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -14,6 +15,8 @@ import pytest
 from helpers.processes import all_gone
 
 import l2l
+from l2l.errors import L2LError
+from l2l.execution import IN_VAIN
 from l2l.executors.inline import InlineExecutor
 from l2l.interrupt import StopRequest
 from l2l.loop.landing import Landing
@@ -146,12 +149,40 @@ class Running(InlineExecutor):
 def test_what_can_not_end_in_time_is_not_waited_for(monkeypatch, usual, going):
     monkeypatch.setenv("L2L_JOB_END", str(time.time() + 15.0))
     with StopRequest() as request, Running() as executor:
-        landing = Landing(executor, request, seed=1)
+        landing = Landing(executor, request, seed=1, times=[usual] * 9)
         landing.in_flight = 2
-        landing.remember([usual] * 9)
         os.kill(os.getpid(), signal.SIGUSR1)
         landing.look_for_stop()
         assert landing.going is going
+
+
+@pytest.mark.parametrize("mode", ["generational", "async"])
+def test_times_of_earlier_generations_and_starts_tell_what_can_end(tmp_path, monkeypatch, mode):
+    """Generations of four are too small to know it by themselves."""
+    found = []
+    look = Landing.look_for_stop
+    monkeypatch.setattr(Landing, "look_for_stop", lambda it: (found.append(it), look(it)))
+    settings = {"space": {"x": (0.0, 1.0)}, "executor": "inline", "progress": False, "mode": mode}
+    for generations in (2, 4):
+        l2l.optimize(lambda p: p.x, {"name": "random_search", "pop_size": 4}, resume=True,
+                     generations=generations, run=tmp_path / "run", **settings)  # fmt: skip
+    assert len({id(landing) for landing in found}) == 2  # one a start
+    assert len(found[-1]._times) == 16
+
+
+def test_a_run_that_never_gets_anywhere_before_the_wall_time_is_not_requeued(tmp_path, monkeypatch):
+    """Evaluations that take longer than a job may last would be begun again for ever."""
+    monkeypatch.setenv("L2L_JOB_END", str(time.time()))
+    codes = []
+    for _ in range(IN_VAIN):
+        timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1))
+        timer.start()
+        with pytest.raises(L2LError, match="SIGUSR1|near 3 times") as error:
+            l2l.optimize(lambda p: time.sleep(60), "random_search", space={"x": (0.0, 1.0)},
+                         evaluations=9, workers=1, run=tmp_path / "run", resume=True,
+                         progress=False)  # fmt: skip
+        codes.append(error.value.exit_code)
+    assert codes == [75, 75, 1]
 
 
 def test_an_end_that_comes_after_its_announcement_is_no_second_signal(tmp_path):

@@ -6,6 +6,9 @@ import h5py
 import numpy as np
 from helpers.stores import abandon, block, config, state_of
 
+from l2l.evaluation import Status
+from l2l.store import claims
+from l2l.store.contents import open_contents
 from l2l.store.doctor import examine
 from l2l.store.folder import Store
 from l2l.store.reader import Records
@@ -107,3 +110,37 @@ def test_the_digest_tells_orders_apart(tmp_path):
         with Records(tmp_path / name) as records:
             digests.append(records.digest())
     assert digests[0] != digests[1]
+
+
+def test_only_a_run_with_asks_has_the_format_that_has_them(tmp_path):
+    """An l2l without the asynchronous mode would read such blocks wrongly: it must refuse."""
+    for mode, schema in (("async", 2), ("generational", 1)):
+        path = tmp_path / mode
+        fill(Store.create(path, {**config(), "mode": mode}), 0, 8)
+        with Store.open(path, force=True) as store:  # takes it over, and seals it
+            header = claims.header_in(*_top(path))
+            assert header["schema"] == schema
+            store.seal()
+        assert claims.header_in(*_top(path))["schema"] == schema
+        with h5py.File(path / "history.h5") as history:
+            assert history.attrs["schema_version"] == schema
+
+
+def _top(path):
+    contents = open_contents(path)
+    return contents.parts[-1].source, contents.parts[-1].end
+
+
+def test_run_times_are_those_of_what_ended_ok(tmp_path):
+    with Store.create(tmp_path / "run", config()) as store:
+        for ids in ([0, 1], [2, 3], [4]):
+            made = block(ids)
+            made["status"][:] = Status.OK
+            made["duration"] = np.array(ids, float)
+            store.append(made)
+            if ids == [0, 1]:
+                store.seal()
+        failed = block([5])
+        failed["status"][:] = Status.TIMEOUT
+        store.append(failed)
+        assert store.run_times(5) == [1.0, 2.0, 3.0, 4.0]

@@ -238,8 +238,8 @@ def test_a_history_that_is_no_history(tmp_path):
 def test_another_schema_version(tmp_path):
     filled(tmp_path / "run").close()
     with h5py.File(tmp_path / "run" / "history.h5", "r+") as file:
-        file.attrs["schema_version"] = 2
-    both(tmp_path / "run", r"schema version 2, this l2l reads version 1; install the version")
+        file.attrs["schema_version"] = 3
+    both(tmp_path / "run", r"schema version 3, this l2l reads versions 1 and 2; install the vers")
     run = tmp_path / "new" / "run"
     abandon(filled(run, generations=1))
     journal = run / "journal-1"

@@ -230,6 +230,7 @@ def test_who_counts_as_dead(tmp_path, monkeypatch, changes, environment, free):
         (tmp_path / "squeue").write_text(f"#!/bin/sh\n{texts.get(answer, f'echo {answer}')}\n")
         (tmp_path / "squeue").chmod(0o755)
         monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+        monkeypatch.setattr("l2l.cluster.slurm._lives", {})  # what was answered a moment ago
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
     if free:

@@ -14,10 +14,10 @@ from pathlib import Path
 
 import l2l
 from l2l.cluster import slurm
-from l2l.cluster.allocation import Allocation
+from l2l.cluster.allocation import Allocation, expand
 from l2l.errors import L2LError
-from l2l.executors.htex import Manager, tail
-from l2l.executors.leash import leashed
+from l2l.executors.slurm.htex import Manager, tail
+from l2l.executors.slurm.leash import leashed
 
 _STARTS = 3  # job steps in a row of which no node connects
 _FAREWELL = 2.0  # time that a job step gets to end, in s
@@ -50,7 +50,7 @@ def step_command(nodes: int | str, manager: Sequence[str]) -> list[str]:
 def manager_command(python: str, file: Path) -> list[str]:
     """Return the command of a manager."""
     quiet = "ignore:resource_tracker:UserWarning"  # it complains when a job is cancelled
-    return [python, "-P", "-W", quiet, "-m", "l2l.executors.manager", str(file)]
+    return [python, "-P", "-W", quiet, "-m", "l2l.executors.slurm.manager", str(file)]
 
 
 def with_package(environment: Mapping[str, str]) -> dict[str, str]:
@@ -80,6 +80,7 @@ class Allocated:
         self._manager = manager_command(python, file)
         self._output = logs / f"managers-{allocation.job}.log"
         self._failed = 0
+        self._next_try = 0.0
         self._connected = False
         self._step = self._start(str(len(allocation.nodes)), [])
 
@@ -102,7 +103,10 @@ class Allocated:
         """
         if managers:
             self._connected, self._failed = True, 0
-        if managers or self._step.poll() is None:
+        if managers or self._step.poll() is None or time.monotonic() < self._next_try:
+            return
+        self._next_try = time.monotonic() + slurm.INTERVAL
+        if (alive := self._nodes_left()) is None:
             return
         self._failed += not self._connected
         if self._failed >= _STARTS:
@@ -112,19 +116,25 @@ class Allocated:
                 f"{tail(self._output)}"
             )
         self._connected = False
-        alive = self._nodes_up()
         log.warning("all managers of the allocation have ended; starting them on %s", alive)
         self._step = self._start(str(len(alive)), [f"--nodelist={','.join(alive)}"])
 
-    def _nodes_up(self) -> list[str]:
-        """Return the nodes of the job that have not failed. A step can't be had with others."""
-        listed = ",".join(self._allocation.nodes)
-        done = slurm.call(["sinfo", "--noheader", "--Node", f"--nodes={listed}", "--format=%N %T"])
-        states = dict(line.split()[:2] for line in done.stdout.splitlines() if line.strip())
-        alive = [node for node, state in states.items() if not state.startswith(("down", "fail"))]
-        if not alive:
-            raise L2LError(f"no node of {listed} is left: {slurm.said(done)}")
-        return alive
+    def _nodes_left(self) -> list[str] | None:
+        """Return the nodes that the job still has; None if Slurm does not say.
+
+        Those that have failed are taken from it, and do not come back to it.
+        """
+        try:
+            done = slurm.call(
+                ["squeue", "--noheader", f"--jobs={self._allocation.job}", "--format=%N"]
+            )
+            found = expand(done.stdout.strip()) if done.returncode == 0 else None
+        except L2LError as error:
+            log.warning("which nodes are left can't be found out: %s", error)
+            return None
+        if found is None:
+            log.warning("which nodes are left can't be found out: %s", slurm.said(done))
+        return found
 
     def close(self) -> None:
         """End the step."""

@@ -53,7 +53,7 @@ def check_size(mpi: Any) -> None:
     started, name, rank = found
     if rank != "0":
         raise SystemExit(ConfigError.exit_code)
-    library = mpi.Get_library_version().partition("\n")[0].strip(" \0")
+    library = " ".join(mpi.Get_library_version().partition("\n")[0].strip(" \0").split())
     raise ConfigError(
         f"expected an MPI world of {started} ranks ({name}), got one of {size}: the processes "
         f"have not found each other. mpi4py uses {library!r} here. {_advice(name)}"

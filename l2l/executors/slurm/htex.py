@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from l2l.errors import L2LError, MissingExtra
-from l2l.executors.leash import leashed
+from l2l.executors.slurm.leash import leashed
 
 _LOOK = 0.5  # the interchange is asked for its managers this often, in s
 _ANSWER = 60.0  # longest wait for an answer of the interchange, in s
@@ -69,7 +69,7 @@ class Engine:
         logs: Folder for what Parsl has to say.
         heartbeat: Time without a sign of life after which a node counts as gone, in s.
         address: Of this machine, where nodes can reach it; None: all its addresses are tried.
-        settings: What :mod:`l2l.executors.manager` wants to know of workers.
+        settings: What :mod:`l2l.executors.slurm.manager` wants to know of workers.
 
     Attributes:
         file: Tells managers all they need.
@@ -90,7 +90,7 @@ class Engine:
         try:
             from parsl.executors import HighThroughputExecutor
 
-            from l2l.executors.parsllog import Warnings
+            from l2l.executors.slurm.parsllog import Warnings
         except ImportError:
             raise MissingExtra("parsl", "slurm") from None
         self._log = logs / "interchange.log"
@@ -136,7 +136,7 @@ class Engine:
 
     def send(self, key: str, bundle: bytes | None, call: bytes) -> Future[Any]:
         """Have a chunk evaluated by the next free supervisor."""
-        function = "l2l.executors.poolwork.evaluate"
+        function = "l2l.executors.slurm.poolwork.evaluate"
         work = {"f": function, "k": {"key": key, "bundle": bundle}}
         future: Future[Any] = self._htex.submit_payload({"task_executor": work}, call)
         return future
@@ -165,7 +165,7 @@ class Engine:
 
     def hold(self, manager: Manager) -> None:
         """Give no more work to a node."""
-        self._htex._hold_manager(manager.name)
+        self._htex.command_client.run(["HOLD_MANAGER", manager.name], timeout_s=_ANSWER)
         self._looked = -_LOOK
 
     def _check(self) -> None:
@@ -181,6 +181,13 @@ class Engine:
             raise L2LError(
                 f"Parsl's interchange has ended (code {process.returncode}); resume the run to go "
                 f"on. It said last:\n{self._said()}"
+            )
+
+        listener = self._htex._result_queue_thread
+        if listener is not None and not listener.is_alive():
+            raise L2LError(
+                "Parsl listens to its interchange no more; resume the run to go on. It said "
+                f"last:\n{self._said()}"
             )
 
     def _said(self) -> str:

@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from l2l.errors import L2LError
 from l2l.evaluation import Job, Outcome
-from l2l.executors import chunkfiles
 from l2l.executors.base import Executor, ExecutorOptions, Task, available_cores
 from l2l.executors.calls import make_calls
-from l2l.executors.jubebenchmark import Benchmark
-from l2l.executors.jubeengine import JubeEngine
-from l2l.executors.jubeoptions import JubeOptions
-from l2l.executors.jubepackages import Package
+from l2l.executors.jube import chunkfiles
+from l2l.executors.jube.benchmark import Benchmark
+from l2l.executors.jube.engine import JubeEngine
+from l2l.executors.jube.options import JubeOptions
+from l2l.executors.jube.packages import Package
 from l2l.executors.signals import uninterrupted
 
 _LOOKS = (0.02, 0.5)  # results are looked for as often, the seldomer the longer none came, in s

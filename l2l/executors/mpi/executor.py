@@ -16,7 +16,7 @@ from l2l.errors import ConfigError, Interrupted
 from l2l.executors import supervisor
 from l2l.executors.base import Executor, ExecutorOptions
 from l2l.executors.inline import InlineExecutor, InlineOptions
-from l2l.executors.ranks import Ranks, join_ranks
+from l2l.executors.mpi.ranks import Ranks, join_ranks
 from l2l.executors.remote import RemoteExecutor, RemoteOptions
 
 _CLOSING = 10.0  # longest wait for the workers to end, in s

@@ -15,7 +15,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from l2l.evaluation import Job, Outcome, Status
-from l2l.executors.steplines import Kind, Listener
+from l2l.executors.srun.lines import Kind, Listener
 from l2l.executors.supervisor import unpack
 from l2l.guard import START_LIMIT
 
@@ -75,7 +75,7 @@ class Step:
         self._said = b""
         self.backlog = [memoryview(piece) for piece in frame]
         self.process = subprocess.Popen(
-            [*command, sys.executable, "-P", "-m", "l2l.executors.step", token],
+            [*command, sys.executable, "-P", "-m", "l2l.executors.srun.step", token],
             env=dict(environment),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,

@@ -1,4 +1,4 @@
-"""Parsl's manager on one node: ``python -m l2l.executors.manager FILE``, started by ``srun``.
+"""Parsl's manager on one node: ``python -m l2l.executors.slurm.manager FILE``, started by ``srun``.
 
 It counts what the node has for us, and becomes Parsl's process worker pool, whose processes are our
 supervisors. It ends when the outer loop has gone.
@@ -22,7 +22,11 @@ _PATIENCE = 60.0  # longest wait for the run folder, in s
 _PROBE = 10  # longest wait for the interchange, in s
 _PARSL = "parsl.executors.high_throughput"
 _POOL = f"{_PARSL}.process_worker_pool"
-_PRELOAD = [f"{_PARSL}.executor", f"{_PARSL}.mpi_resource_management", "l2l.executors.poolwork"]
+_PRELOAD = [
+    f"{_PARSL}.executor",
+    f"{_PARSL}.mpi_resource_management",
+    "l2l.executors.slurm.poolwork",
+]
 
 
 def main(file: str) -> None:
@@ -31,7 +35,7 @@ def main(file: str) -> None:
     Where that was the network, it is started anew, and connects again.
 
     Args:
-        file: JSON that :class:`l2l.executors.htex.Engine` has written.
+        file: JSON that :class:`l2l.executors.slurm.htex.Engine` has written.
     """
     settings = json.loads(_read(Path(file)))
     workers = count_workers(settings)

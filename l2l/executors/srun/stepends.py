@@ -9,7 +9,7 @@ import subprocess
 import time
 from collections.abc import Sequence
 
-from l2l.executors.steps import Step
+from l2l.executors.srun.steps import Step
 from l2l.workshop import LAUNCHERS
 
 #: What the steps of a job must know of how it was asked for. All else would change their shape.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from l2l.errors import ConfigError
 from l2l.executors.remote import RemoteOptions
 from l2l.options import option
+from l2l.units import seconds
 
 
 class SlurmOptions(RemoteOptions):
@@ -30,7 +32,7 @@ class SlurmOptions(RemoteOptions):
     )
     max_blocks: int = option(1, "pilots: largest number of jobs at the same time", low=1)
     nodes: int = option(1, "pilots: nodes of a job", low=1)
-    walltime: int | str = option("1:00:00", "pilots: wall-time of a job, as Slurm writes it", low=1)
+    walltime: int | str = option("1:00:00", "pilots: wall-time of a job: 90 (minutes), '1:30:00' or 1h30m", low=1)
     partition: str | None = option(None, "pilots: partition")
     account: str | None = option(None, "pilots: account")
     qos: str | None = option(None, "pilots: quality of service")
@@ -74,21 +76,35 @@ class SlurmOptions(RemoteOptions):
 
 
 def seconds_of(walltime: int | str) -> float:
-    """Return a time as Slurm writes it in s: 30 (minutes), 30:00, 1:30:00, 2-12, 2-12:30:00.
+    """Return a wall-time in s: 30 (minutes), 30:00, 1:30:00, 2-12, 2-12:30:00, or 2h30m.
 
     Raises:
         ConfigError: If it is none.
     """
     text = str(walltime)
+    if re.search("[a-z]", text):
+        return _checked(seconds(text), walltime)
     match = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
     if match is None:
-        raise ConfigError(f"expected a wall-time such as 1:30:00 or 2-12:00:00, got {walltime!r}")
+        raise ConfigError(
+            f"expected a wall-time such as 90 (minutes), 1:30:00 or 2-12:00:00, got {walltime!r}"
+        )
     days, first, second, third = match.groups()
     if days is not None or third is not None:
         hours, minutes, seconds = int(first), int(second or 0), int(third or 0)
     else:
         hours, minutes, seconds = 0, int(first), int(second or 0)
     total = ((int(days or 0) * 24 + hours) * 60 + minutes) * 60 + seconds
+    return _checked(total, walltime)
+
+
+def time_limit(walltime: int | str) -> str:
+    """Return a wall-time as sbatch takes it."""
+    text = str(walltime)
+    return str(math.ceil(seconds_of(text) / 60)) if re.search("[a-z]", text) else text
+
+
+def _checked(total: float, walltime: int | str) -> float:
     if total < 60:
         raise ConfigError(f"Slurm counts wall-times in minutes: at least 1:00, got {walltime!r}")
     return float(total)

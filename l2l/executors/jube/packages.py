@@ -11,8 +11,8 @@ from typing import Any
 
 from l2l.errors import L2LError
 from l2l.evaluation import Job, Outcome, Status
-from l2l.executors import chunkfiles
-from l2l.executors.chunkfiles import LineReader
+from l2l.executors.jube import chunkfiles
+from l2l.executors.jube.chunkfiles import LineReader
 
 log = logging.getLogger("l2l")
 

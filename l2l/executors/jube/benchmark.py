@@ -11,13 +11,13 @@ from typing import Any
 from l2l.cluster import jube
 from l2l.cluster.jube import parameter, verbatim
 from l2l.evaluation import Job, Outcome
-from l2l.executors import chunkfiles
-from l2l.executors.jubeengine import JubeEngine
-from l2l.executors.jubepackages import Chunk, Package
+from l2l.executors.jube import chunkfiles
+from l2l.executors.jube.engine import JubeEngine
+from l2l.executors.jube.packages import Chunk, Package
 
 #: The file in a package's folder that ``jube result`` makes its table of.
 NUMBERS = "l2l.txt"
-_WORK = "l2l.executors.chunkwork"
+_WORK = "l2l.executors.jube.chunkwork"
 _FOUND = {"ok": "int", "lost": "int", "lowest": "float", "highest": "float", "seconds": "float"}
 _COLUMNS = ("package", "individuals", *_FOUND)
 
@@ -123,7 +123,7 @@ class Benchmark:
         work = self.work(package)
         names = ("stderr", "job.err", "job.out", "stdout")
         said = [jube.tail(work / name) for name in names]
-        return "\n".join(filter(None, [*said, jube.tail(self.folder / "jube.log")]))
+        return "\n".join(filter(None, said)) or jube.tail(self.folder / "jube.log")
 
     def finish(self) -> None:
         """Write the packages' numbers where JUBE finds them, and remove what is temporary."""

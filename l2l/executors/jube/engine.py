@@ -17,7 +17,7 @@ from l2l.cluster.jubeplatform import find_platform
 from l2l.cluster.jubesite import site_parameters
 from l2l.executors import supervisor
 from l2l.executors.base import Task
-from l2l.executors.jubeoptions import JubeOptions
+from l2l.executors.jube.options import JubeOptions
 from l2l.processes import MARK, end_trees, janitor_command
 
 _ASK_EVERY = 1.0  # how often the queue is looked at, which asks Slurm much more seldom, in s

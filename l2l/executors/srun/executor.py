@@ -13,9 +13,9 @@ from l2l.errors import ConfigError
 from l2l.evaluation import Job, Outcome
 from l2l.executors.base import Executor, ExecutorOptions, Task
 from l2l.executors.calls import halves, make_calls
-from l2l.executors.needs import Needs, cpus_of_nodes
 from l2l.executors.signals import uninterrupted
-from l2l.executors.stepcrew import StepCrew
+from l2l.executors.srun.needs import Needs, cpus_of_nodes
+from l2l.executors.srun.stepcrew import StepCrew
 from l2l.executors.supervisor import Bundle
 from l2l.guard import Call
 from l2l.options import option

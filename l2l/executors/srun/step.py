@@ -1,9 +1,9 @@
-"""What runs in a job step: ``python -m l2l.executors.step``, one process a rank.
+"""What runs in a job step: ``python -m l2l.executors.srun.step``, one process a rank.
 
 It is the supervisor of a worker that is the MPI rank: so time limits, memory limits, crashes and
 output are those of every executor, and a simulator that goes down takes nobody along.
 The jobs come in on the standard input, which ``srun`` gives to all ranks; when it ends, the outer
-loop wants no more. See :mod:`l2l.executors.steplines` for what goes back.
+loop wants no more. See :mod:`l2l.executors.srun.lines` for what goes back.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ from l2l.evaluate import put_away
 from l2l.evaluation import Outcome, Status
 from l2l.executors.base import ExecutorOptions, Task
 from l2l.executors.crew import Crew
-from l2l.executors.relay import Relay
-from l2l.executors.steplines import Kind, Speaker
+from l2l.executors.srun.lines import Kind, Speaker
+from l2l.executors.srun.relay import Relay
 from l2l.executors.supervisor import node_name, pack, unbundle
 from l2l.guard import Call
 

@@ -1,4 +1,4 @@
-"""A workpackage's process: ``python -m l2l.executors.chunkwork FOLDER PACKAGE``.
+"""A workpackage's process: ``python -m l2l.executors.jube.chunkwork FOLDER PACKAGE``.
 
 It evaluates a chunk of jobs with a local executor inside the allocation that it was given, and
 appends each result to its file at once, so that what is done stays done if it is cut off.
@@ -16,9 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from l2l.evaluation import Job
-from l2l.executors import chunkfiles
 from l2l.executors.base import Task, available_cores
-from l2l.executors.chunkfiles import Layout, LineReader, LineWriter
+from l2l.executors.jube import chunkfiles
+from l2l.executors.jube.chunkfiles import Layout, LineReader, LineWriter
 from l2l.executors.local import LocalExecutor, LocalOptions
 from l2l.executors.supervisor import node_name, unbundle
 

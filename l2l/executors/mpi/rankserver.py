@@ -12,8 +12,8 @@ import time
 from typing import Any, NoReturn
 
 from l2l.executors import supervisor
-from l2l.executors.lifeline import TICK, Lifeline
-from l2l.executors.world import BACKOFF, abort, flush, or_abort
+from l2l.executors.mpi.lifeline import TICK, Lifeline
+from l2l.executors.mpi.world import BACKOFF, abort, flush, or_abort
 
 _FAREWELL = 300.0  # time that the last lines of rank 0 may take, in s
 

@@ -16,9 +16,9 @@ from collections.abc import Callable, Iterable, Sequence
 from l2l import wire
 from l2l.errors import L2LError
 from l2l.evaluation import Outcome
-from l2l.executors.step import SIZES
-from l2l.executors.stepends import end_all, environment, hopeless, scancel
-from l2l.executors.steps import Step
+from l2l.executors.srun.step import SIZES
+from l2l.executors.srun.stepends import end_all, environment, hopeless, scancel
+from l2l.executors.srun.steps import Step
 from l2l.guard import START_LIMIT, Call
 
 _LOOK = 0.25  # how often steps are judged, in s

@@ -15,12 +15,12 @@ from l2l.cluster import slurm
 from l2l.cluster.allocation import Allocation
 from l2l.errors import ConfigError
 from l2l.evaluation import Outcome
-from l2l.executors.allocated import Allocated
 from l2l.executors.base import ExecutorOptions, Task
-from l2l.executors.htex import Engine
-from l2l.executors.pilots import Pilots
 from l2l.executors.remote import RemoteExecutor
-from l2l.executors.slurmoptions import SlurmOptions
+from l2l.executors.slurm.allocated import Allocated
+from l2l.executors.slurm.htex import Engine
+from l2l.executors.slurm.options import SlurmOptions
+from l2l.executors.slurm.pilots import Pilots
 
 _TEND = 0.5  # how often nodes and pilots are looked after, in s
 
@@ -115,6 +115,10 @@ class SlurmExecutor(RemoteExecutor):
         assert self._engine is not None
         return sum(manager.workers for manager in self._engine.managers() if manager.active)
 
+    def _parting(self) -> int:
+        assert self._engine is not None
+        return sum(manager.tasks for manager in self._engine.managers() if not manager.active)
+
     def _explain(self, error: BaseException) -> str | None:
         assert self._engine is not None
         return self._engine.explain(error)
@@ -145,7 +149,8 @@ class SlurmExecutor(RemoteExecutor):
         if isinstance(self._nodes, Pilots):
             away = sum(len(flight.jobs) for flight in self._flights.values())
             wanted = away + sum(len(call) for call in self._pending)
-            longest = (self._cost or 0.0) * self._size(1)
+            slots = max(1, self._slots())
+            longest = (self._pace.cost(slots) or 0.0) * self._size(slots)
             self._nodes.tend(managers, wanted, self._counted, longest)
         elif self._nodes is not None:
             self._nodes.tend(managers)

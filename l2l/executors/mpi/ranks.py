@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 
 from l2l.errors import Interrupted
 from l2l.executors import supervisor
-from l2l.executors.lifeline import SILENCE, TICK, Lifeline
-from l2l.executors.rankserver import serve
-from l2l.executors.world import BACKOFF, abort, assemble, check_size, library, or_abort
+from l2l.executors.mpi.lifeline import SILENCE, TICK, Lifeline
+from l2l.executors.mpi.rankserver import serve
+from l2l.executors.mpi.world import BACKOFF, abort, assemble, check_size, library, or_abort
 
 _joined: list[Ranks | None] = []
 

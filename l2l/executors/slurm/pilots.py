@@ -8,16 +8,19 @@ import shlex
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from l2l.cluster import slurm
 from l2l.errors import L2LError
-from l2l.executors.allocated import MISLEADING, manager_command, step_command, with_package
-from l2l.executors.htex import Engine, Manager, tail
-from l2l.executors.slurmoptions import SlurmOptions, seconds_of
+from l2l.executors.slurm.allocated import MISLEADING, manager_command, step_command, with_package
+from l2l.executors.slurm.htex import Engine, Manager, tail
+from l2l.executors.slurm.options import SlurmOptions, seconds_of, time_limit
 
 _FAILURES = 3  # pilots in a row that may end without a result
 _SILENT = 300.0  # longest time that a running pilot may be silent, in s
+_OUTAGE = 600.0  # longest time that sbatch may refuse pilots while there is none, in s
+_LONGEST_PAUSE = 300.0  # between two tries to get another pilot, in s
 _MARGIN = 5.0  # a pilot gets no more work so long before its end, beside that of two chunks, in s
 
 log = logging.getLogger("l2l")
@@ -65,7 +68,10 @@ class Pilots:
         self._length = seconds_of(options.walltime)
         self._queue = slurm.Queue()
         self._pilots: dict[str, Pilot] = {}
+        self._connected = False  # whether any is
         self._failed = 0
+        self._refused = 0  # submissions in a row
+        self._refused_since = 0.0
         self._landed = 0
         self._words = ""
         self._next_try = 0.0
@@ -95,6 +101,7 @@ class Pilots:
         nodes: dict[str, list[Manager]] = {}
         for manager in managers:
             nodes.setdefault(manager.job, []).append(manager)
+        self._connected = bool(nodes)
         for pilot in list(self._pilots.values()):
             if here := nodes.get(pilot.job):
                 self._meet(pilot, here, longest)
@@ -128,7 +135,7 @@ class Pilots:
             elif state == "RUNNING":
                 pilot.running = pilot.running or now
                 if now - pilot.running > _SILENT:
-                    slurm.cancel([pilot.job])
+                    self._cancel([pilot.job])
                     self._bury(pilot, f"ran for {_SILENT:.0f} s without a sign of life")
 
     def _bury(self, pilot: Pilot, how: str) -> None:
@@ -143,13 +150,15 @@ class Pilots:
             self._fail(f"pilot {pilot.job} {how}")
 
     def _fail(self, what: str) -> None:
-        """Count failures in a row.
+        """Count failures in a row; after the second one, wait longer each time.
 
         Raises:
-            L2LError: If there are too many.
+            L2LError: If there are too many, and no other pilot works.
         """
         self._failed += 1
-        if self._failed >= _FAILURES:
+        if self._failed > 1:
+            self._pause(self._failed - 2, _LONGEST_PAUSE)
+        if self._failed >= _FAILURES and not self._connected:
             raise L2LError(
                 f"{self._failed} pilots in a row ended without a result; the last: {what}. Check "
                 "the executor's options (partition, account, walltime, setup, python) with "
@@ -166,20 +175,48 @@ class Pilots:
             try:
                 self._submit()
             except L2LError as error:
-                self._next_try = time.monotonic() + slurm.INTERVAL
-                log.warning("%s", error)
-                self._fail(str(error))
+                self._put_off(error)
                 return
-            have, n = have + self._each, n + 1
+            have, n, self._refused = have + self._each, n + 1, 0
+
+    def _put_off(self, error: L2LError) -> None:
+        """Try again later to get a pilot: a limit may be reached, or Slurm away for a while.
+
+        Raises:
+            L2LError: If that has lasted for long, and no pilot is left.
+        """
+        now = time.monotonic()
+        if self._pilots or not self._refused:
+            self._refused_since = now
+        if now > self._refused_since + _OUTAGE:
+            raise L2LError(f"no pilot is left, and none was to be had for {_OUTAGE:g} s: {error}")
+        # Where nobody works, a minute counts.
+        pause = self._pause(self._refused, _LONGEST_PAUSE if self._pilots else 3 * slurm.INTERVAL)
+        self._refused += 1
+        log.warning("no further pilot for now; the next try is in %g s: %s", pause, error)
+
+    def _pause(self, times: int, longest: float) -> float:
+        """Submit nothing for a while, twice as long each time; return for how long, in s."""
+        pause = min(longest, slurm.INTERVAL * 2.0 ** min(times, 10))
+        self._next_try = max(self._next_try, time.monotonic() + pause)
+        return pause
 
     def _submit(self) -> None:
         job = slurm.submit(self._script())
         self._pilots[job] = Pilot(job, self._landed, self._each)
-        log.info("submitted pilot %s: %d nodes for %s", job, self._options.nodes, self._length)
+        length = timedelta(seconds=self._length)
+        log.info("submitted pilot %s: nodes %d, wall-time %s", job, self._options.nodes, length)
 
     def _dismiss(self, pilot: Pilot) -> None:
-        slurm.cancel([pilot.job])
+        self._cancel([pilot.job])
         del self._pilots[pilot.job]
+
+    def _cancel(self, jobs: Sequence[str]) -> None:
+        """Cancel pilots; where Slurm can't be asked, they end when they miss this process."""
+        try:
+            slurm.cancel(jobs)
+        except L2LError as error:
+            log.warning("pilots %s could not be cancelled: %s", ", ".join(jobs), error)
 
     def _log_of(self, job: str) -> Path:
         return self._logs / f"pilot-{job}.log"
@@ -187,7 +224,7 @@ class Pilots:
     def close(self) -> None:
         """Cancel all pilots."""
         if self._pilots:
-            slurm.cancel(list(self._pilots))
+            self._cancel(list(self._pilots))
             self._pilots.clear()
 
     # -- what they do -------------------------------------------------------------------------
@@ -214,7 +251,7 @@ class Pilots:
         options = self._options
         found = {name: getattr(options, name) for name in ("partition", "account", "qos")}
         found |= {"constraint": options.constraint, "gres": options.gres, "mem": options.mem}
-        found |= {"gpus-per-node": options.gpus_per_node, "time": options.walltime}
+        found |= {"gpus-per-node": options.gpus_per_node, "time": time_limit(options.walltime)}
         found |= {"nodes": options.nodes, "ntasks-per-node": 1, "job-name": "l2l-pilot"}
         found["output"] = str(self._logs / "pilot-%j.log")
         if options.workers_per_node is not None:

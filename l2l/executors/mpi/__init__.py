@@ -1,0 +1,1 @@
+"""The executor ``mpi``: ranks of an MPI job are supervisors."""
