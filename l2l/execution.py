@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from l2l.errors import ConfigError, Interrupted, L2LError, RunExists, RunLocked, StoreError
+from l2l.errors import (
+    ConfigError,
+    Interrupted,
+    L2LError,
+    MissingExtra,
+    RunExists,
+    RunLocked,
+    StoreError,
+)
 from l2l.evaluation import seeded_globals
 from l2l.executors.base import Executor, Task
 from l2l.interrupt import NEAR_THE_END, StopRequest
@@ -22,6 +30,7 @@ from l2l.loop import OuterLoop, Progress, loop_class
 from l2l.optimizer import Optimizer
 from l2l.origin import begun, check_same, resuming
 from l2l.plan import Plan, executor_of, with_changes
+from l2l.runlog import RunLog
 from l2l.space import Individual
 from l2l.trajectory import Entry, Trajectory
 
@@ -99,7 +108,8 @@ def execute(
         run = functools.partial(_run, make, executor, task, store)
         try:
             reason = _watched(run, store, request, watcher)
-        except ConfigError:  # the next try is not to find a folder that holds nothing
+        except (ConfigError, MissingExtra):
+            # The next try is not to find a folder that holds nothing.
             if new and len(Trajectory(folder)) == 0:
                 shutil.rmtree(folder, ignore_errors=True)
             raise
@@ -283,8 +293,7 @@ def _one_blas_thread() -> Iterator[None]:
 def _logging_to(folder: Path) -> Iterator[None]:
     """Append the log of the run to its folder."""
     folder.mkdir(exist_ok=True)
-    handler = logging.FileHandler(folder / "run.log", delay=True)
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    handler = RunLog(folder / "run.log")
     log.addHandler(handler)
     level = log.level
     if log.getEffectiveLevel() > logging.INFO:

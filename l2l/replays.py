@@ -86,6 +86,7 @@ def replay(
     from l2l.store.reader import Records
 
     path = Path(run)
+    executor = "inline" if into is None else executor  # nothing is evaluated
     with Records(path) as records:
         plan = _plan(records.config, optimizee, space, executor)
         told = Told.since(0, 0, records)

@@ -124,7 +124,7 @@ class CMAES(SearchDistribution):
 
     # -- learning -----------------------------------------------------------------------------
 
-    def _learn(self, noise: Noise, scores: Floats) -> None:
+    def _learn(self, noise: Noise, scores: Floats, new: int) -> None:
         z, c, d = noise.drawn, self.constants, self.space.size
         up, mu_eff, w = self._weights(scores)
         z_mean = up @ z

@@ -36,7 +36,7 @@ class CrossEntropy(Optimizer):
 
     Attributes:
         fitted: The distribution, in unbounded search coordinates.
-        learned: Number of updates of the current start.
+        learned: Number of updates of the current start; a part of a population counts as such.
 
     Raises:
         ConfigError: If options do not fit the space or each other.
@@ -46,13 +46,16 @@ class CrossEntropy(Optimizer):
     Parameters: ClassVar[type[OptimizerParameters]] = CrossEntropyParameters
     learns_from = "evaluated"
     asynchronous = True
+    #: Whether one by one a part of a population can be learned from, ranked among all of it.
+    grows_in_parts: ClassVar[bool] = True
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         p, d = self.parameters, self.space.size
         self._description: Any = described(p.distribution)
         self.fitted = fitted_for(self._description, d)
-        self.learned = 0
+        self._in_parts = self.grows_in_parts and isinstance(self.fitted, FittedGaussian)
+        self.learned = 0.0
         self._sigma = None if p.sigma is None else fitting(p.sigma, d, "sigma")
         self._scale = self._noise_scale()
         self._bounds = Bounds(self.space, p.bounds)
@@ -141,33 +144,42 @@ class CrossEntropy(Optimizer):
     def tell_one(self, evaluations: Evaluations) -> None:
         """Keep an evaluation; of each full population that has landed, the elite is learned from.
 
+        If others are in flight, half a new one is enough: those of the elite that are new.
         Those of an earlier start only count as the best point. A size that was left to the
-        algorithm is as large as the number of points in flight when the first result comes.
+        algorithm suits the number of points in flight when the first result comes.
         """
         number, score = self.scored_one(evaluations)
-        if not self._flight.landed and self._restarts.at_least(len(self._flight)):
+        if not self._flight.landed and self._restarts.suit(len(self._flight), self.space.size):
             self._stopping = self._new_stopping()
         row = self._flight.land(number)
         if row[0] != self._restarts.n:
             return
         self._landed.add(self._learned_from(evaluations, row[None, 1:])[0], score)
-        if len(self._landed) >= self._size():
-            self._told(*self._landed.clear())
+        n = self._size()
+        if not self._in_parts:
+            if len(self._landed) >= n:
+                self._told(*self._landed.clear())
+        elif len(self._landed) >= n and self._landed.new >= (n // 2 if len(self._flight) else n):
+            self._told(*self._landed.latest(n))
 
     @property
     def cohort(self) -> int:
         """Points that count as one generation where they are asked for one by one."""
         return self._first_size()
 
-    def _told(self, points: Floats, scores: Floats) -> None:
-        """Count a generation ``(n, d)``, and learn from it if at least one ended ok."""
-        self._restarts.count(len(scores))
-        if np.isfinite(scores).any():
-            self._take(points, scores)
+    def _told(self, points: Floats, scores: Floats, new: int | None = None) -> None:
+        """Count a generation ``(n, d)``, and learn from it if at least one ended ok.
 
-    def _take(self, points: Floats, scores: Floats) -> None:
-        """Learn from a generation ``(n, d)``, of which at least one ended ok."""
-        self._learn(points, scores)
+        Of those that are not new (the last ones are, all if None) it has learned before.
+        """
+        new = len(scores) if new is None else new
+        self._restarts.count(new)
+        if np.isfinite(scores).any():
+            self._take(points, scores, new)
+
+    def _take(self, points: Floats, scores: Floats, new: int) -> None:
+        """Learn from the new ones of a generation ``(n, d)``, of which at least one ended ok."""
+        self._learn(points, scores, new)
         self._go_on()
 
     def _learned_from(self, evaluations: Evaluations, points: Floats) -> Floats:
@@ -181,18 +193,26 @@ class CrossEntropy(Optimizer):
                 points = np.where(moved, evaluations.evaluated, points)
         return points
 
-    def _learn(self, points: Floats, scores: Floats) -> None:
-        """Learn from a sample ``(n, d)`` and its scores ``(n,)``."""
-        weights = self._weights(scores)
+    def _learn(self, points: Floats, scores: Floats, new: int) -> None:
+        """Learn from the new ones, the last, of a sample ``(n, d)`` with scores ``(n,)``."""
+        weights, n = self._weights(scores), len(scores)
+        update = self._update(weights)
+        if new < n:
+            weights[:-new] = 0.0
+            share = float(weights.sum())
+            update = update.part(share)
+            weights /= max(share, 1e-300)
         rows = np.flatnonzero(weights)
         good = np.sort(scores[np.isfinite(scores)])[::-1]
-        self._stopping.note(good)
+        if self._restarts.used // n > (self._restarts.used - new) // n:  # once a population
+            self._stopping.note(good)
         self._spread = float(good[0] - good[-1])
-        if len(rows) >= self.fitted.least and self._spread > 0:  # else there is nothing to learn
-            self.fitted.fit(points[rows], weights[rows], self._update(weights), self.rng)
+        least = self.fitted.least if new == n else 1
+        if len(rows) >= least and self._spread > 0:  # else there is nothing to learn
+            self.fitted.fit(points[rows], weights[rows], update, self.rng)
             if self._margin:
-                self.fitted.keep_margin(self._margin, 1 / (len(scores) * self.space.size))
-            self.learned += 1
+                self.fitted.keep_margin(self._margin, 1 / (n * self.space.size))
+            self.learned += new / n
 
     def _weights(self, scores: Floats) -> Floats:
         """Return the weights ``(n,)`` of individuals, with the sum 1; 0 for those that fall out."""
@@ -234,7 +254,8 @@ class CrossEntropy(Optimizer):
         assert self._start is not None
         sigma = self._start.sigma * self._restarts.sigma_factor
         self.fitted.begin(self._start.elsewhere(self.space, self.rng), sigma)
-        self.learned, self._stopping, self._over = 0, self._new_stopping(), None
+        self.learned, self._stopping, self._over = 0.0, self._new_stopping(), None
+        self._landed.forget()
 
     def _why(self) -> str | None:
         """Return why the current start is over, or None."""
@@ -288,7 +309,7 @@ class CrossEntropy(Optimizer):
         """Go back to a state: what follows is bit-identical."""
         super().restore(state)
         self.fitted.unpack(state)
-        self.learned, self._spread = int(state["learned"]), float(state["spread"])
+        self.learned, self._spread = float(state["learned"]), float(state["spread"])
         self._restarts.unpack(state["restarts"])
         self._stopping = self._new_stopping()
         self._stopping.unpack(state["history"])

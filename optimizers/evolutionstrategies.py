@@ -124,7 +124,7 @@ class EvolutionStrategies(SearchDistribution):
         self.step = steps.make_step(p.step, d, float(p.learning_rate), **p.constants())
         self._by_rank = utilities(n)
 
-    def _learn(self, noise: Noise, scores: Floats) -> None:
+    def _learn(self, noise: Noise, scores: Floats, new: int) -> None:
         p = self.parameters
         if p.fitness_shaping_enabled:
             unit = unit_gradient(noise, centred_ranks(scores))

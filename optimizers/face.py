@@ -87,6 +87,7 @@ class FACE(CrossEntropy):
     """
 
     Parameters = FACEParameters
+    grows_in_parts = False  # a sample ends where its elite says
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -125,7 +126,7 @@ class FACE(CrossEntropy):
 
     # -- samples ------------------------------------------------------------------------------
 
-    def _take(self, points: Floats, scores: Floats) -> None:
+    def _take(self, points: Floats, scores: Floats, new: int) -> None:
         """Add to the sample, and learn from it if its elite is better than the last one."""
         good = np.isfinite(scores)
         if not good.all():
@@ -138,7 +139,7 @@ class FACE(CrossEntropy):
             sample = np.concatenate([*self._parts, points]) if self._parts else points
             self._forget()
             self.threshold, self.best_before = worst, best
-            self._learn(sample, scores)
+            self._learn(sample, scores, len(scores))
             self._go_on()
             return
         self._parts.append(points.copy())

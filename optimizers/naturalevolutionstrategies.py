@@ -95,6 +95,7 @@ class NaturalEvolutionStrategies(SearchDistribution):
     """
 
     Parameters = NaturalEvolutionStrategiesParameters
+    in_parts = True
     control: StepControl
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -139,19 +140,20 @@ class NaturalEvolutionStrategies(SearchDistribution):
         self.control = StepControl(p.step_control, d, n, self.mirrored, self._rate_sigma)
         self._by_rank = utilities(n)
 
-    def _learn(self, noise: Noise, scores: Floats) -> None:
+    def _learn(self, noise: Noise, scores: Floats, new: int) -> None:
         u = self._utilities(scores)
         energy = float(u @ u)
         if energy == 0:
             return
-        step = noise.first(u)
-        unit = self.control.follow(step, energy)
+        part = noise.last(new)
+        step = part.first(u[-new:])
+        unit = self.control.follow(step, energy, new / len(u))
         if self.control.weighs_distance:
             u = self.control.by_distance(u, noise.lengths())
-            step = noise.first(u)
+            step = part.first(u[-new:])
         by = self._rate_mu * self.sigma * self.scale
         self.mean = self.mean + by * self._coloured(step[None])[0]
-        self.sigma *= self.control.factor(self._reshape(noise, u, unit))
+        self.sigma *= self.control.factor(self._reshape(part, u[-new:], unit))
 
     def _reshape(self, noise: Noise, u: Floats, unit: Floats) -> float:
         """Change the shape by utilities ``(n,)``, and leave its size alone.

@@ -13,6 +13,7 @@ from l2l.optimizers.naturalevolutionstrategies import (
     NaturalEvolutionStrategiesParameters,
 )
 from l2l.optimizers.searchdistribution.noise import Noise
+from l2l.optimizers.searchdistribution.stepcontrol import shared_out
 from l2l.options import option
 from l2l.space import Floats
 
@@ -59,7 +60,7 @@ class XNES(NaturalEvolutionStrategies):
         d, mu = self.space.size, self.control.mu_eff
         self.transform = np.identity(d, np.float64)
         self.direction = np.zeros(d)
-        self._generation = 0
+        self._generation = 0.0
         self._c_path = (4 + mu / d) / (d + 4 + 2 * mu / d)
         self._rate_path = 2 / ((d + 1.3) ** 2 + mu) if self.parameters.evolution_path else 0.0
 
@@ -81,7 +82,7 @@ class XNES(NaturalEvolutionStrategies):
         """
         d, weights = self.space.size, noise.folded(u)
         self._follow(unit)
-        p, c_1 = self.direction, self._rate_path
+        p, c_1 = self.direction, self._rate_path * self.control.share
         vectors = np.concatenate([noise.drawn, p[None]]) if c_1 else noise.drawn
         rates = self._rate_sigma * weights
         rates = np.append(rates, c_1) if c_1 else rates
@@ -106,15 +107,15 @@ class XNES(NaturalEvolutionStrategies):
     def _follow(self, unit: Floats) -> None:
         """Add a step of the mean to its path, unless the step size is about to grow."""
         control, d = self.control, self.space.size
-        self._generation += 1
+        self._generation += control.share
         settled = math.sqrt(1 - (1 - control.c) ** (2 * self._generation))
         calm = control.length / settled < (1.4 + 2 / (d + 1)) * control.chi  # Hansen 2016, h_sigma
-        c = self._c_path
+        c = shared_out(self._c_path, control.share)
         self.direction = (1 - c) * self.direction + calm * math.sqrt(c * (2 - c)) * unit
 
     def _by_distribution(self) -> str | None:
         every = max(EVERY, self.space.size // 2)
-        if self._generation % every == 0 and np.linalg.cond(self.transform) > CONDITION:
+        if self.stopping.generations % every == 0 and np.linalg.cond(self.transform) > CONDITION:
             return "ConditionCov: the condition number of the covariance is above 1e14"
         return super()._by_distribution()
 
@@ -131,7 +132,7 @@ class XNES(NaturalEvolutionStrategies):
     def _unpack(self, state: State) -> None:
         super()._unpack(state)
         self.transform, self.direction = state["transform"], state["direction"]
-        self._generation = int(state["generation"])
+        self._generation = float(state["generation"])
 
 
 XNESOptimizer = classic_optimizer(XNES)

@@ -110,11 +110,10 @@ def _flag(text: str, short: str, long: str) -> int | None:
 def _jube(params: Mapping[str, Any]) -> dict[str, Any]:
     """Return the options of ``jube``; an individual of old was a process of ``cpu_pp`` CPUs."""
     found: dict[str, Any] = {"name": "jube"}
-    own = {**JubeOptions.__dataclass_fields__}
     for key, value in params.items():
         if key in _JUBE:
             found[_JUBE[key]] = int(value) if key == "nodes" else value
-        elif key in own:
+        elif key in JubeOptions.__dataclass_fields__:
             found[key] = value
     cpus = int(params.get("cpu_pp", 1))
     processes = int(params.get("ppn", 1))

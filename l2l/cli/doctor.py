@@ -37,7 +37,11 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("--executor", choices=("slurm",), help="check the site, not a run")
     parser.add_argument("--folder", default=".", metavar="DIR", help="where runs are to lie (.)")
     parser.add_argument(
-        "--patience", type=duration, default=300.0, metavar="T", help="longest wait for the job"
+        "--patience",
+        type=duration,
+        default=300.0,
+        metavar="T",
+        help="longest wait for the job (5m)",
     )
     add_job_options(parser, leave_out=("ntasks", "dependency")).add_argument(
         "--walltime", default="5", metavar="T", help="of the job: 5 (minutes, the default), 0:10:00"

@@ -33,6 +33,7 @@ examples:
   l2l run config.yaml --set optimizer.pop_size=98 --set executor.timeout=1h --workers 8
   l2l run config.yaml --executor inline --evaluations 1    # to debug one evaluation
   l2l run config.yaml --run results/second --seed 2
+  l2l run config.yaml --executor slurm                     # in salloc, or on a login node
   l2l run config.yaml --mode async --evaluations 10000     # nobody waits for the slowest
   l2l run config.yaml --run results/fine --from results/coarse --set optimizer=cma_es
 """

@@ -50,8 +50,8 @@ class Request:
         length = None if self.walltime is None else seconds_of(self.walltime)
         if margin and length is not None and length < 2 * self.margin:
             raise ConfigError(
-                f"a wall-time of {self.walltime}, which is {length:.0f} s, leaves no time to compute: "
-                f"the run begins to stop {self.margin} s before its end. Give a longer --walltime "
+                f"a wall-time of {self.walltime} ({length:.0f} s) leaves no time to compute: the "
+                f"run begins to stop {self.margin} s before its end. Give a longer --walltime "
                 "or a shorter --signal-margin (120 s as a rule: Slurm may be 60 s early)"
             )
 
@@ -72,7 +72,10 @@ class Request:
         return [f"#SBATCH {word}" for word in [*map(_quoted, [*self._asked(), *own]), *extra]]
 
     def _asked(self) -> list[str]:
-        asked = {**self.options, **({} if self.walltime is None else {"time": time_limit(self.walltime)})}
+        asked = {
+            **self.options,
+            **({} if self.walltime is None else {"time": time_limit(self.walltime)}),
+        }
         return [f"--{name}={value}" for name, value in asked.items()]
 
 
@@ -87,7 +90,8 @@ def script(request: Request, command: Sequence[str], run: Path, *, mpi: bool) ->
     """
     request.check()
     log = str(run).replace("%", "%%") + ".job-%j.log"
-    launch = ["srun", "--mpi=pmi2", "--kill-on-bad-exit=0", *command] if mpi else list(command)
+    step = ["srun", "--mpi=pmi2", "--export=ALL", "--kill-on-bad-exit=0"]
+    launch = [*step, *command] if mpi else list(command)
     head = ["#!/bin/bash", *request.lines(log, whole=mpi), f"# l2l submit: the run {run}"]
     return "\n".join(
         [
@@ -95,8 +99,7 @@ def script(request: Request, command: Sequence[str], run: Path, *, mpi: bool) ->
             _BEFORE.format(folder=shlex.quote(os.getcwd()), margin=request.margin),
             *request.setup,
             "",
-            f"{shlex.join(launch)} &",
-            _AFTER,
+            _RUN.replace("COMMAND", shlex.join(launch)),
             _LOST_RANK if mpi else "",
             _END,
         ]
@@ -135,10 +138,14 @@ fi
 cd {folder} || exit 1
 """
 
-_AFTER = """driver=$!
-[ -z "$near" ] || kill -USR1 "$driver"
-while wait "$driver"; code=$?; kill -0 "$driver" 2>/dev/null; do :; done
-wait "$driver"; code=$?  # again: a signal may have ended the first wait
+_RUN = """code=138  # as of a run that SIGUSR1 has ended
+if [ -z "$near" ]; then
+  COMMAND &
+  driver=$!
+  [ -z "$near" ] || { sleep 1; kill -USR1 "$driver"; }  # a new process of bash may miss it
+  while wait "$driver"; code=$?; kill -0 "$driver" 2>/dev/null; do :; done
+  wait "$driver"; code=$?  # again: a signal may have ended the first wait
+fi
 
 again=
 restarts=${SLURM_RESTART_COUNT:-0}

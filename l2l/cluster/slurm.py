@@ -28,6 +28,8 @@ _KEPT = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_TIME_FORMAT")
 
 #: Part of what sbatch says -> what to do about it.
 _HINTS = {
+    "not a valid": "`man sbatch` says how its options are written",
+    "policy": "a limit of your account or QOS is reached; ask for less, or wait",
     "invalid partition": "`sinfo -s` lists the partitions; give one with --partition",
     "invalid account": "`sacctmgr show associations user=$USER` lists yours; give --account",
     "invalid qos": "`sacctmgr show associations user=$USER format=account,qos` lists yours",
@@ -37,7 +39,6 @@ _HINTS = {
     "node configuration": "no node has so many CPUs, GPUs or so much memory: `sinfo -N -l`",
     "processors requested": "no node has so many CPUs: `sinfo -N -l`",
     "node count": "the partition has not so many nodes: `sinfo -s`",
-    "policy": "a limit of your account or QOS is reached; ask for less, or wait",
     "unable to contact": "Slurm's controller does not answer: `scontrol ping`; try again later",
     "timed out": "Slurm's controller is slow; look with `squeue --me` whether the job is there",
 }
@@ -147,6 +148,20 @@ def lives(job: str) -> bool:
 
 
 _lives: dict[str, tuple[float, bool]] = {}  # job -> when it was asked about, and the answer
+
+
+def nodes_of(job: str) -> list[str] | None:
+    """Return the nodes that a running job has left; None where Slurm does not say.
+
+    Those that have failed are taken from it, and do not come back to it.
+    """
+    from l2l.cluster.allocation import expand
+
+    try:
+        done = call(["squeue", "--noheader", f"--jobs={job}", "--format=%N"])
+        return expand(done.stdout.strip()) if done.returncode == 0 else None
+    except L2LError:
+        return None
 
 
 class Queue:

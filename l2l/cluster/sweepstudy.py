@@ -50,10 +50,12 @@ class Study:
         self.jobs = [job for work in self.works if (job := jube.job_id(work)) is not None]
         if missing := [work for work in self.works if jube.job_id(work) is None]:
             log = self.folder / f"sweep-{self.number}.log"
-            said = "\n".join(filter(None, [jube.tail(missing[0] / "stderr"), jube.tail(log)]))
+            said = jube.tail(missing[0] / "stderr") or jube.tail(log)
+            others = f" (the others are jobs {', '.join(self.jobs)})" if self.jobs else ""
             raise L2LError(
-                f"{len(missing)} of {len(self.works)} experiments were not submitted (the others "
-                f"are jobs {', '.join(self.jobs) or 'none'}). The first one says:\n{said}"
+                f"{len(missing)} of {len(self.works)} experiments were not submitted{others}. "
+                "Mend the sweep's `job` section and give the same command again. The first one "
+                f"says:\n{said}"
             )
         print(f"jobs: {', '.join(self.jobs)}")
 

@@ -7,7 +7,7 @@ import math
 import queue
 import time
 from abc import abstractmethod
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -27,6 +27,7 @@ _CHUNK = 0.1  # work of a chunk, in s
 _MOST = 256  # evaluations of a chunk
 _BYTES = 1 << 22  # values of a chunk
 _SHORT = 0.5  # chunks shorter than this are sent ahead, in s
+_TELL = 0.5  # losses of so many s are told of together
 _LOOK = 0.2  # how often new supervisors are looked for, in s
 
 log = logging.getLogger("l2l")
@@ -67,6 +68,8 @@ class RemoteExecutor(Executor):
         self._pace = Pace()
         self._bundle: supervisor.Bundle | None = None
         self._told = 0  # chunks that the bundle was sent with
+        self._gone: Counter[str] = Counter()  # losses that nobody was told of, by reason
+        self._tell_at = 0.0
 
     # -- the engine ---------------------------------------------------------------------------
 
@@ -129,6 +132,8 @@ class RemoteExecutor(Executor):
             with uninterrupted():
                 for future in arrived:
                     self._take(future)
+                if self._gone and time.monotonic() > self._tell_at:
+                    self._tell_losses()
                 self._feed()
             left = end - time.monotonic()
         landed, self._landed = self._landed, []
@@ -159,6 +164,7 @@ class RemoteExecutor(Executor):
     def close(self) -> None:
         """End the engine and all supervisors; may be called twice."""
         with uninterrupted():
+            self._tell_losses()
             self._pending.clear()
             self._landed.clear()
             self._flights.clear()
@@ -197,11 +203,19 @@ class RemoteExecutor(Executor):
         if why is None:
             raise L2LError(f"a worker can't do its work: {error}") from error
         gone = time.monotonic() - flight.since
-        log.warning("%s; %d evaluations lost with it", why, len(flight.jobs))
+        if not self._gone:
+            self._tell_at = time.monotonic() + _TELL  # a node has many supervisors
+        self._gone[why] += len(flight.jobs)
         return [
             Outcome(job, Status.LOST, message=why, started=time.time() - gone, duration=gone)
             for job in flight.jobs
         ]
+
+    def _tell_losses(self) -> None:
+        """Tell of what was lost, once for each reason."""
+        for why, n in self._gone.items():
+            log.warning("%s; %d evaluation%s lost with it", why, n, "s" if n > 1 else "")
+        self._gone.clear()
 
     # -- what goes out ------------------------------------------------------------------------
 
@@ -210,6 +224,8 @@ class RemoteExecutor(Executor):
         if not self._pending:
             return
         slots = self._slots()
+        if not slots:
+            return
         room = slots * self._ahead(slots) + self._parting()
         while self._pending and len(self._flights) < room:
             n = self._size(slots)

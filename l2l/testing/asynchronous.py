@@ -120,10 +120,10 @@ def _equal(one: list[Floats], other: list[Floats]) -> bool:
 
 
 def _steps(make: Make, space: ParameterSpace, generations: int) -> int:
-    """Return how many steps are so many generations, at most some hundred."""
+    """Return how many steps are so many generations, at most 160."""
     cohort = make(space, weights=(1.0,), seed=7).cohort
     check(isinstance(cohort, int) and cohort >= 1, f"cohort must be at least 1, got {cohort!r}")
-    return int(min(2 * generations * cohort + WORKERS, 400))
+    return int(min(2 * generations * cohort + WORKERS, 160))
 
 
 # -- the contract -----------------------------------------------------------------------------
@@ -144,7 +144,7 @@ def check_state_in_flight(make: Make, space: ParameterSpace, generations: int = 
     """At any moment a stored state makes another optimizer go on bit-identically."""
     steps = _steps(make, space, generations)
     game, moments = _game(make, space), []
-    every = max(1, steps // 25)
+    every = max(1, steps // 8)
     for step in range(steps):
         if step % every == 0:
             state = game.optimizer.state()
@@ -172,7 +172,7 @@ def check_nothing_to_ask(make: Make, space: ParameterSpace, generations: int = 6
     """An ask that returns None changes nothing, and a cohort never changes."""
     game = _game(make, space, workers=10**6)
     cohort = game.optimizer.cohort
-    for _ in range(min(3 * cohort, 200)):
+    for _ in range(min(3 * cohort, 60)):
         before = stored(game.optimizer.state())
         if game.optimizer.done is not None:
             break

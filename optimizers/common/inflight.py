@@ -64,11 +64,17 @@ class InFlight:
 
 
 class Landed:
-    """Results that wait until there are enough to learn from."""
+    """Results that wait until there are enough to learn from, and the last ones before them.
+
+    Attributes:
+        new: Number of those that were not learned from yet, which are the last ones.
+    """
 
     def __init__(self) -> None:
+        self.new = 0
         self._rows: list[Floats] = []
         self._scores: list[float] = []
+        self._halves: dict[int, tuple[Floats, float]] = {}
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -77,6 +83,24 @@ class Landed:
         """Add one, with its numbers ``(k,)``."""
         self._rows.append(row)
         self._scores.append(score)
+        self.new += 1
+
+    def add_half(self, pair: int, row: Floats, score: float) -> None:
+        """Add one of a pair; it counts as soon as the other one of the same number is here."""
+        if pair not in self._halves:
+            self._halves[pair] = row, score
+            return
+        self.add(*self._halves.pop(pair))
+        self.add(row, score)
+
+    def latest(self, n: int) -> tuple[Floats, Floats, int]:
+        """Return numbers ``(n, k)`` and scores ``(n,)`` of the last ``n``, and how many are new.
+
+        There must be as many. They are kept, to be compared with what lands next.
+        """
+        self._rows, self._scores = self._rows[-n:], self._scores[-n:]
+        new, self.new = min(self.new, n), 0
+        return np.stack(self._rows), np.array(self._scores), new
 
     def clear(self) -> tuple[Floats, Floats]:
         """Return the numbers ``(n, k)`` and scores ``(n,)`` of all, in order; none wait any more.
@@ -84,16 +108,33 @@ class Landed:
         There must be one at least.
         """
         rows, scores = np.stack(self._rows), np.array(self._scores)
-        self._rows, self._scores = [], []
+        self.forget()
         return rows, scores
+
+    def forget(self) -> None:
+        """Drop all."""
+        self._rows, self._scores, self._halves, self.new = [], [], {}, 0
 
     def pack(self) -> State:
         """Return everything that changes; nothing where none wait."""
-        if not self._rows:
+        halves = self._halves.items()
+        rows = self._rows + [row for _, (row, _) in halves]
+        if not rows:
             return {}
-        return {"landed_rows": np.stack(self._rows), "landed_scores": np.array(self._scores)}
+        return {
+            "landed_rows": np.stack(rows),
+            "landed_scores": np.array(self._scores + [score for _, (_, score) in halves]),
+            "landed_halves": np.array(list(self._halves), np.int64),
+            "landed_new": self.new,
+        }
 
     def unpack(self, state: State) -> None:
         """Go back to a state that :meth:`pack` packed (among other entries)."""
-        self._rows = [np.array(row) for row in state.get("landed_rows", ())]
-        self._scores = [float(score) for score in state.get("landed_scores", ())]
+        rows = [np.array(row) for row in state.get("landed_rows", ())]
+        scores = [float(score) for score in state.get("landed_scores", ())]
+        pairs = [int(pair) for pair in state.get("landed_halves", ())]
+        whole = len(rows) - len(pairs)
+        halves = zip(rows[whole:], scores[whole:], strict=True)
+        self._halves = dict(zip(pairs, halves, strict=True))
+        self._rows, self._scores = rows[:whole], scores[:whole]
+        self.new = int(state.get("landed_new", 0))

@@ -55,12 +55,14 @@ class Restarts:
         self._small_now = False
         self._spent = [0, 0]  # evaluations with large and small populations
 
-    def at_least(self, pop_size: int) -> bool:
-        """Let the first start have so many individuals; return whether that is a change.
+    def suit(self, in_flight: int, d: int) -> bool:
+        """Let the first start suit so many points in flight; return whether that is a change.
 
-        One by one, a population smaller than the number of points in flight would learn from what
-        distributions of long ago have drawn. A size that the user has fixed stays.
+        One by one, a population smaller than that learns from what distributions of long ago have
+        drawn; but beyond some 2 d individuals each evaluation teaches less, and that costs more.
+        A size that the user has fixed stays.
         """
+        pop_size = min(3 * in_flight // 2, 2 * d + 4)
         if self.fixed or pop_size <= self.first:
             return False
         self.first = self.pop_size = pop_size

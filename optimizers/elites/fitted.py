@@ -36,6 +36,11 @@ class Update:
     around_old: bool
     floor: Any = 0.0
 
+    def part(self, share: float) -> Update:
+        """Return the update for elites that have this share of all weights."""
+        mean, covariance = (1 - share * (1 - s) for s in (self.mean, self.covariance))
+        return Update(mean, covariance, self.around_old, self.floor)
+
 
 class FittedGaussian:
     """A normal distribution.

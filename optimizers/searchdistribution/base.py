@@ -14,7 +14,7 @@ from l2l.space import Floats
 
 #: A coordinate that differs by less than this has not been moved by the optimizee.
 MOVED = 1e-9
-#: Generation of points that the optimizee has moved.
+#: Age of points that the optimizee has moved.
 ELSEWHERE = -1
 
 
@@ -26,7 +26,8 @@ class SearchDistribution(Frame):
     and choices keep a margin, so that other values than the mean's stay in sight. A generation of
     equal scores, or one that failed as a whole, teaches nothing: it is drawn again.
 
-    Results that land one by one are collected: a full population is learned from as a generation.
+    Results that land one by one are collected, mirrored ones in pairs: of a full population the
+    new ones are learned from (:meth:`_due`).
     """
 
     # -- ask and tell -------------------------------------------------------------------------
@@ -55,20 +56,32 @@ class SearchDistribution(Frame):
             noise = self._as_evaluated(evaluations, noise)
         self._take(noise, scores)
 
-    def _take(self, noise: Noise, scores: Floats) -> None:
-        """Learn from a population with scores ``(n,)``, and see whether the start is over."""
-        self.restarts.count(len(scores))
+    def _take(self, noise: Noise, scores: Floats, new: int | None = None) -> None:
+        """Learn from a population with scores ``(n,)``, and see whether the start is over.
+
+        Args:
+            noise: Of its individuals.
+            scores: ``(n,)``.
+            new: How many, the last ones, were not learned from before; all if None. The start is
+                looked at once a population.
+        """
+        n, before = len(scores), self.restarts.used
+        new = n if new is None else new
+        self.restarts.count(new)
+        whole = before // n < self.restarts.used // n
         ordered = np.sort(scores)[::-1]
         ordered = ordered[: len(ordered) - int(np.isneginf(ordered).sum())]  # without failures
         if not len(ordered):
             return
         spread = float(ordered[0] - ordered[-1])
-        self.stopping.note(ordered)
-        if spread > 0 or len(ordered) < len(scores):
-            self._learn(noise, scores)
+        if whole:
+            self.stopping.note(ordered)
+        if spread > 0 or len(ordered) < n:
+            self._learn(noise, scores, new)
             if self._margin:
                 self._keep_margin()
-        self._end_of_generation(spread)
+        if whole:
+            self._end_of_generation(spread)
 
     # -- one by one ---------------------------------------------------------------------------
 
@@ -81,45 +94,62 @@ class SearchDistribution(Frame):
         opposite, self._opposite = self._opposite, None
         noise = self._drawn(1, False) if opposite is None else Noise(-opposite[None], False)
         noise, points = self._within(noise)
+        pair = self._flight.asked  # number of the first of two
         if self.mirrored and opposite is None:
             self._opposite = noise.drawn[0]
-        self._flight.add(self.restarts.n, self.stopping.generations, points, noise.drawn)
+        elif self.mirrored:
+            pair -= 1
+        self._flight.add(self.restarts.n, pair, self.restarts.used, points, noise.drawn)
         point: Floats = self._image(points)[0]
         return point
 
     def tell_one(self, evaluations: Evaluations) -> None:
-        """Keep an evaluation; each full population that has landed is learned from.
+        """Keep an evaluation; learn as soon as there are enough.
 
         A result is used once, however late it comes, so that slow ones are not selected against;
         but those of an earlier start only count as the best point. A size that was left to the
-        algorithm is as large as the number of points in flight when the first result comes.
+        algorithm suits the number of points in flight when the first result comes.
+        Mirrored points are learned from when both have landed: what they have in common cancels.
         """
         number, score = self.scored_one(evaluations)
-        if not self._flight.landed and self.restarts.at_least(len(self._flight)):
+        if not self._flight.landed and self.restarts.suit(len(self._flight), self.space.size):
             self._begin(self.mean)
         row, d = self._flight.land(number), self.space.size
         if row[0] != self.restarts.n:
             return
         moved = self._moved(evaluations)[0]
         if moved.any():
-            row[1] = ELSEWHERE
-            row[2 : 2 + d][moved] = evaluations.evaluated[0, moved]
-        self._landed.add(row[1:], score)
-        if len(self._landed) >= self.n_individuals:
-            rows, scores = self._landed.clear()
+            row[2] = ELSEWHERE
+            row[3 : 3 + d][moved] = evaluations.evaluated[0, moved]
+        if self.mirrored and self.in_parts:
+            self._landed.add_half(int(row[1]), row[2:], score)
+        else:
+            self._landed.add(row[2:], score)
+        if self._due():
+            rows, scores, new = self._landed.latest(self.n_individuals)
             when, points, drawn = np.split(rows, [1, 1 + d], axis=1)
-            self._take(self._seen_from_here(when[:, 0], points, drawn), scores)
+            self._take(self._seen_from_here(when[:, 0], points, drawn), scores, new)
+
+    def _due(self) -> bool:
+        """Return whether to learn from what has landed: if a population is there, and is all new.
+
+        Where updates add up (:attr:`in_parts`), and others are in flight, a quarter is enough: what
+        then is asked for knows as much, in the mean, as in generations.
+        """
+        n = self.n_individuals
+        least = n // 4 if self.in_parts and len(self._flight) else n
+        return len(self._landed) >= n and self._landed.new >= least
 
     def _seen_from_here(self, when: Floats, points: Floats, drawn: Floats) -> Noise:
         """Return the noise that the distribution as it is now would need for points.
 
         Args:
-            when: ``(n,)`` generations of the distributions that drew them. What is not of this one
-                is no farther away than :func:`shortened` lets it be.
+            when: ``(n,)`` evaluations that the distributions that drew them had learned from. What
+                is not of this one is no farther away than :func:`shortened` lets it be.
             points: ``(n, d)``, not yet in the box.
             drawn: ``(n, d)`` the noise they were drawn with.
         """
-        old = when != self.stopping.generations
+        old = when != self.restarts.used
         if old.any():
             away = (points[old] - self.mean) / (self.sigma * self.scale)
             drawn[old] = shortened(self._white(away))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import abstractmethod
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class Frame(Optimizer):
     """
 
     asynchronous = True
+    #: Whether one by one a part of a population can be learned from, ranked among all of it.
+    in_parts: ClassVar[bool] = False
     sigma: float
     scale: Floats
     first_steps: Floats
@@ -68,8 +70,14 @@ class Frame(Optimizer):
         """Make what is learned besides mean, sigma and scale anew, for ``n`` individuals."""
 
     @abstractmethod
-    def _learn(self, noise: Noise, scores: Floats) -> None:
-        """Move and shape the distribution by scores ``(n,)``, -inf where failed."""
+    def _learn(self, noise: Noise, scores: Floats, new: int) -> None:
+        """Move and shape the distribution by scores ``(n,)``, -inf where failed.
+
+        Args:
+            noise: Of the individuals.
+            scores: ``(n,)``.
+            new: How many, the last ones, to learn from; all but for ``in_parts``.
+        """
 
     def _first_size(self, pop_size: int | None) -> int:
         """Return how many individuals a generation has at first: both signs of each if mirrored."""
@@ -148,6 +156,7 @@ class Frame(Optimizer):
         self._settled, self._settled_score = self._favourite()
         assert self.start is not None
         if self.restarts.next(self.rng):
+            self._landed.forget()
             self._begin(self.start.elsewhere(self.space, self.rng))
         else:
             self._over = True

@@ -50,6 +50,10 @@ class Noise:
         first += mean
         return points
 
+    def last(self, n: int) -> Noise:
+        """Return that of the last ``n`` individuals, which is not mirrored unless it is all."""
+        return self if n == len(self) else Noise(self.all()[-n:], False)
+
     def first(self, weights: Floats) -> Floats:
         """Return the weighted sum ``(d,)`` of the noise, with weights ``(n,)``."""
         if self.mirrored:

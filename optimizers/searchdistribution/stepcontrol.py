@@ -48,6 +48,7 @@ class StepControl:
         path: ``(d,)`` decayed sum of the steps of the mean, in the coordinates of the noise;
             standard normal where selection is random.
         length: Of the path.
+        share: Of a generation, that the last step was made of.
     """
 
     def __init__(self, kind: str, d: int, n: int, mirrored: bool, rate: float) -> None:
@@ -61,16 +62,19 @@ class StepControl:
         self.alpha = _reach(d) * min(1.0, math.sqrt(n / d)) if kind == "phases" else 0.0
         self.path: Floats = np.zeros(d)
         self.length = 0.0
+        self.share = 1.0
 
-    def follow(self, step: Floats, energy: float) -> Floats:
+    def follow(self, step: Floats, energy: float, share: float = 1.0) -> Floats:
         """Add a step of the mean to the path, and return it scaled to be standard normal.
 
         Args:
             step: ``(d,)`` sum of utilities times noise.
-            energy: Sum of the squares of the utilities.
+            energy: Sum of the squares of the utilities of a generation.
+            share: Of a generation, that the step is made of.
         """
-        unit: Floats = step * (1 / math.sqrt(self.excess * energy))
-        self.path = (1 - self.c) * self.path + math.sqrt(self.c * (2 - self.c)) * unit  # (43)
+        self.share, c = share, shared_out(self.c, share)
+        unit: Floats = step * (1 / math.sqrt(self.excess * energy * share))
+        self.path = (1 - c) * self.path + math.sqrt(c * (2 - c)) * unit  # (43)
         self.length = math.sqrt(float(self.path @ self.path))
         return unit
 
@@ -99,7 +103,8 @@ class StepControl:
             trace: Mean over the coordinates of sum u (z^2 - 1), its natural gradient.
         """
         if self.kind == "path":
-            return math.exp(min(1.0, self.c / self.damping * (self.length / self.chi - 1)))  # (44)
+            rate = self.share * self.c / self.damping
+            return math.exp(min(1.0, rate * (self.length / self.chi - 1)))  # (44)
         rate = self.rate if self.kind == "natural" else self._rate_of_phase()
         return math.exp(min(1.0, rate / 2 * trace))
 
@@ -110,6 +115,11 @@ class StepControl:
         if self.length >= CONVERGED * self.chi:  # stagnation
             return math.tanh((0.024 * n + 0.7 * d + 20) / (d + 12))
         return 2 * math.tanh((0.025 * n + 0.75 * d + 10) / (d + 4))
+
+
+def shared_out(rate: float, share: float) -> float:
+    """Return the learning rate of a part of a generation: over all parts it forgets as much."""
+    return rate if share == 1 else 1 - (1 - rate) ** share
 
 
 def _reach(d: int) -> float:

@@ -132,12 +132,28 @@ class Cluster:
             more.setdefault("cwd", path.parent)
         return int(self.command("sbatch", "--parsable", *options, str(script), check=True, **more))
 
-    def salloc(self, *words: str, counted: bool = False, **more: Any) -> subprocess.Popen[str]:
-        """Start a command in an interactive allocation: options of salloc, then the command."""
+    @contextlib.contextmanager
+    def salloc(
+        self, *words: str, counted: bool = False, **more: Any
+    ) -> Iterator[subprocess.Popen[str]]:
+        """Run a command in an interactive allocation: options of salloc, then the command.
+
+        Where the test fails before it has ended, it is ended, and not waited for.
+        """
         more.setdefault("stdout", subprocess.PIPE)
         more.setdefault("stderr", subprocess.STDOUT)
         more.setdefault("env", self.environment(counted))
-        return subprocess.Popen(("salloc", *words), text=True, **more)
+        process = subprocess.Popen(("salloc", *words), text=True, **more)
+        with process:
+            try:
+                yield process
+            except BaseException:
+                process.kill()
+                for pid in self.processes():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                self.wipe()
+                raise
 
     def show(self, job: int) -> dict[str, str]:
         """Return all that Slurm tells about a job, ended ones included."""

@@ -44,3 +44,8 @@ def test_without_slurm_it_says_so(capsys, monkeypatch):
 def test_it_wants_a_run_or_a_site(capsys):
     assert main(["doctor"]) == 2
     assert "--executor slurm" in capsys.readouterr().err
+
+
+def test_it_wants_a_folder_that_is_there(tmp_path, capsys):
+    assert main(["doctor", "--executor", "slurm", "--folder", str(tmp_path / "none")]) == 2
+    assert "expected a folder to write to" in capsys.readouterr().err

@@ -15,8 +15,7 @@ from typing import Any
 import pytest
 from cluster.cluster import Cluster, wait_until
 from helpers import models
-from helpers.faults import finish, make_jobs, task_of
-from helpers.processes import all_gone
+from helpers.faults import check_faults, finish, make_jobs, task_of
 
 import l2l
 from l2l.errors import ConfigError, L2LError
@@ -98,6 +97,7 @@ def result_table(jube: str, folder: Path, number: int) -> list[dict[str, str]]:
 # -- without a batch system -----------------------------------------------------------------------
 
 
+@pytest.mark.campaign
 def test_contract_without_a_batch_system(jube: str) -> None:
     contract.check_executor(local)
 
@@ -118,30 +118,8 @@ def test_a_run_is_that_of_inline_and_leaves_its_job_scripts(jube: str, tmp_path:
     assert not (tmp_path / "run/scratch").exists()
 
 
-FAULTS = {
-    "raises": Status.FAILED, "exits": Status.FAILED, "hangs": Status.TIMEOUT,
-    "spins_deaf": Status.TIMEOUT, "exit_0": Status.CRASHED, "segfaults": Status.CRASHED,
-    "is_killed": Status.CRASHED, "allocates": Status.MEMORY, "child_allocates": Status.MEMORY,
-    "prints_100_mb": Status.FAILED, "leaves_child_in_own_group": Status.OK,
-    "returns_nan": Status.INVALID, "returns_none": Status.INVALID, "returns_three": Status.INVALID,
-    "takes_a_moment": Status.OK,
-}  # fmt: skip
-
-
 def test_faults_have_the_statuses_that_they_have_everywhere(jube: str) -> None:
-    individuals = [{"fault": fault, "x": i / 20} for i, fault in enumerate(FAULTS)]
-    task = task_of("Faulty")
-    with local(timeout=5.0, memory_limit="400MiB") as executor:
-        executor.start(task)
-        outcomes = finish(executor, make_jobs(task.space, individuals))
-        token = executor.engine.token
-    for number, (fault, status) in enumerate(FAULTS.items()):
-        outcome = outcomes[number]
-        assert outcome.status is status, f"{fault}: {outcome.status!r} {outcome.message}"
-        assert (outcome.message == "") == (status is Status.OK)
-    assert "going to sleep" in outcomes[2].output
-    assert "in raises\n" in outcomes[0].traceback
-    assert all_gone(token)
+    check_faults(local)
 
 
 def test_a_package_that_is_killed_loses_only_what_it_had_not_done(jube: str) -> None:
@@ -222,9 +200,10 @@ def test_only_whole_lines_count_and_numbers_stay_exact(tmp_path: Path) -> None:
 # -- through Slurm --------------------------------------------------------------------------------
 
 
-def test_contract_with_slurm(cluster: Cluster, jube: str) -> None:
-    for check in ("outcomes", "drain", "leftovers"):
-        getattr(contract, f"check_{check}")(on_slurm)
+def test_the_contract(cluster: Cluster, jube: str) -> None:
+    contract.check_leftovers(local)
+    for check in (contract.check_outcomes, contract.check_drain, contract.check_leftovers):
+        check(on_slurm)
 
 
 @pytest.mark.campaign

@@ -23,19 +23,28 @@ from l2l.executors.slurm.options import SlurmOptions, seconds_of
 pytest.importorskip("parsl")
 
 CONTRACT = """
+import sys
+from helpers.faults import check_faults
 from l2l.executors.slurm.executor import SlurmExecutor, SlurmOptions
-from l2l.testing import check_executor
+from l2l.testing import executors as contract
 
-def make(workers=None, timeout=None):
-    return SlurmExecutor(SlurmOptions(workers_per_node=workers, timeout=timeout))
+def make(workers=3, **options):
+    return SlurmExecutor(SlurmOptions(workers_per_node=workers, **options))
 
-check_executor(make)
+if sys.argv[1:]:
+    contract.check_executor(make)
+else:
+    contract.check_drain(make)
+    contract.check_leftovers(make)
+    check_faults(make)
 """
 
 
-def test_contract(cluster: Cluster, tmp_path: Path) -> None:
-    words = ("-Q", "-N1", "--exclusive", sys.executable, "-c", CONTRACT)
-    with cluster.salloc(*words, cwd=tmp_path) as run:
+@pytest.mark.parametrize("words", [(), pytest.param(("whole",), marks=pytest.mark.campaign)])
+def test_contract_and_faults(cluster: Cluster, tmp_path: Path, words: tuple[str, ...]) -> None:
+    command = ("-Q", "-N1", "--exclusive", sys.executable, "-c", CONTRACT, *words)
+    environment = cluster.environment(PYTHONPATH=str(Path(__file__).parents[1]))
+    with cluster.salloc(*command, cwd=tmp_path, env=environment) as run:
         output = run.communicate(timeout=250)[0]
     assert run.returncode == 0, output
 
@@ -67,6 +76,30 @@ def test_a_run_in_an_allocation(cluster: Cluster, tmp_path: Path) -> None:
     assert not {"squeue", "scontrol", "sbatch", "sinfo"} & set(calls)
     assert not processes_in(tmp_path)
     assert not (tmp_path / "away").exists()
+
+
+def test_without_its_interchange_a_run_ends(cluster: Cluster, tmp_path: Path) -> None:
+    done = configure(tmp_path, 0.5, 200, heartbeat=6)
+    with cluster.salloc("-Q", "-N2", "--exclusive", *RUN, cwd=tmp_path) as run:
+        wait_until(lambda: len(lines(done)) >= 2, 60)
+        os.kill(_interchange(tmp_path), signal.SIGKILL)
+        output = run.communicate(timeout=100)[0]
+    assert run.returncode == 1, output
+    assert "Parsl's interchange has ended (code -9); resume the run to go on" in output
+    assert "Traceback" not in output
+    wait_until(lambda: not processes_in(tmp_path), 60)
+
+
+def _interchange(folder: Path) -> int:
+    """Return the process that prints to the interchange's log."""
+    log = str(folder / "there/logs/interchange.log")
+    for entry in Path("/proc").glob("[0-9]*"):
+        try:
+            if os.readlink(entry / "fd/1") == log:
+                return int(entry.name)
+        except OSError:
+            continue
+    raise AssertionError("there is no interchange")
 
 
 def _workers(folder: Path) -> dict[int, int]:

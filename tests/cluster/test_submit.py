@@ -46,8 +46,8 @@ def test_the_script_asks_in_the_words_of_the_site(config, tmp_path, capsys):
 
 
 def test_what_sbatch_would_take_for_something_else_is_quoted(config, tmp_path, capsys):
-    text = script(capsys, config, "--run", r'a#b/"50% \'s'')
-    assert f'#SBATCH --output="{tmp_path}/a#b/\\"50%% \\\\\'s.job-%j.log"' in text
+    text = script(capsys, config, "--run", 'a#b/"50% (1)')
+    assert rf'#SBATCH --output="{tmp_path}/a#b/\"50%% (1).job-%j.log"' in text
     assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
 
 
@@ -56,6 +56,20 @@ def test_an_mpi_program_starts_on_all_tasks_and_dies_with_a_node(config, capsys)
     assert "srun --mpi=pmi2" in text
     assert "--no-kill" not in text
     assert subprocess.run(["bash", "-n"], input=text, text=True, check=False).returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("given", "limit"), [("90", "90"), ("1h30m", "90"), ("2:00:00", "2:00:00")]
+)
+def test_a_wall_time_may_be_given_with_units(config, capsys, given, limit):
+    assert f"#SBATCH --time={limit}\n" in script(capsys, config, "--walltime", given)
+
+
+def test_a_mistyped_flag_is_named_with_its_nearest(config, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(["submit", config, "--patition", "debug"])
+    assert ended.value.code == 2
+    assert "no flag --patition; did you mean '--partition'?" in capsys.readouterr().err
 
 
 def test_all_flags_of_run_can_be_submitted():
@@ -73,6 +87,7 @@ def test_all_flags_of_run_can_be_submitted():
         (["--set", "optimizer.pop_siz=3"], "pop_size"),
         (["--walltime", "soon"], "wall-time"),
         (["--walltime", "3"], "leaves no time"),
+        (["--walltime", "30s"], "in minutes"),
         (["--extra", "exclusive"], "--extra takes an option"),
         (["--resume", "somewhere"], "expected one of"),
     ],

@@ -6,7 +6,7 @@ import time
 
 import pytest
 from cluster.cluster import wait_until
-from cluster.submitted import held_by, log, reference, submit, wait_for_results
+from cluster.submitted import held_by, log, reference, results, submit, wait_for_results
 
 import l2l
 
@@ -33,59 +33,61 @@ def elsewhere(orphan):
     return f"--extra=--exclude={orphan[2]}"
 
 
-def test_near_its_end_the_run_stops_and_goes_on_in_the_requeued_job(
+def test_near_its_end_it_stops_and_is_requeued_and_a_storm_of_requeues_costs_only_time(
     cluster, tmp_path, digest, elsewhere
 ):
+    """However often it is begun again, the history is that of one run."""
     begun = time.time()
     job, run = submit(cluster, tmp_path, elsewhere)
     wait_for_results(run)
     cluster.command("scancel", "--batch", "--signal=USR1", str(job))
     cluster.wait_for(job, "PENDING", "COMPLETED")
-    assert 4 <= len(l2l.load(run)) < 30
-    assert cluster.wait_for(job, "COMPLETED", "FAILED") == "COMPLETED", log(run)
-    assert cluster.show(job)["Restarts"] == "1"
-    assert l2l.load(run).digest() == digest
+    there = results(run)
+    assert 4 <= there < 30
     assert "stopped by SIGUSR1" in log(run)
-    assert "goes on after" in log(run)
-    asked = cluster.calls("squeue", since=begun)
-    assert len([words for _, _, words in asked if str(job) in words]) == 2  # one a start
     assert [words for _, _, words in cluster.calls("scontrol", since=begun)] == [f"requeue {job}"]
-
-
-def test_a_storm_of_requeues_costs_nothing_but_time(cluster, tmp_path, digest, elsewhere):
-    job, run = submit(cluster, tmp_path, elsewhere)
-    wait_for_results(run, 2)
+    wait_for_results(run, there + 2)
+    assert cluster.show(job)["Restarts"] == "1"
+    assert "goes on after" in log(run)
     for _ in range(5):
         cluster.command("scontrol", "requeue", str(job))
-    cluster.wait_for(job, "RUNNING")
-    wait_for_results(run, 8)
-    cluster.command("scontrol", "requeue", str(job))
     assert cluster.wait_for(job, "COMPLETED", "FAILED", within=120) == "COMPLETED", log(run)
     assert int(cluster.show(job)["Restarts"]) >= 2
     assert l2l.load(run).digest() == digest
+    starts = 1 + int(cluster.show(job)["Restarts"])
+    assert len(cluster.calls("squeue", since=begun)) <= starts  # when it ends, one a start
+    assert len(cluster.calls("scontrol", since=begun)) == 1
 
 
-def test_a_cancelled_run_is_not_requeued_and_can_be_resumed(cluster, tmp_path, digest, elsewhere):
-    job, run = submit(cluster, tmp_path, elsewhere)
-    wait_for_results(run)
-    cluster.command("scancel", str(job))
-    assert cluster.wait_for(job) == "CANCELLED"
-    wait_until(lambda: not held_by(cluster, tmp_path), 30, "all processes have gone")
-    job, _ = submit(cluster, tmp_path, "--resume", str(run), elsewhere)
-    assert cluster.wait_for(job) == "COMPLETED", log(run)
-    assert l2l.load(run).digest() == digest
-    assert not l2l.load(run).failures()
-
-
-def test_of_two_jobs_on_one_run_the_second_steps_back(cluster, tmp_path, digest, elsewhere):
-    first, run = submit(cluster, tmp_path, elsewhere)
-    wait_for_results(run)
+def test_a_second_job_steps_back_and_a_cancelled_one_can_be_resumed(
+    cluster, tmp_path, digest, elsewhere
+):
+    first, run = submit(cluster, tmp_path, elsewhere, slow=1.0)
+    wait_for_results(run, 2)
     second, _ = submit(cluster, tmp_path, "--resume", str(run), elsewhere)
     assert cluster.wait_for(second) == "FAILED"
     assert cluster.show(second)["ExitCode"] == "4:0", log(run)
     assert cluster.show(second)["Restarts"] == "0"
-    assert cluster.wait_for(first) == "COMPLETED", log(run)
+    cluster.command("scancel", str(first))
+    assert cluster.wait_for(first) == "CANCELLED"  # and not requeued
+    wait_until(lambda: not held_by(cluster, tmp_path), 30, "all processes have gone")
+    third, _ = submit(cluster, tmp_path, "--resume", str(run), elsewhere, slow=0.0)
+    assert cluster.wait_for(third) == "COMPLETED", log(run)
     assert l2l.load(run).digest() == digest
+    assert not l2l.load(run).failures()
+
+
+def test_a_signal_that_comes_before_the_run_listens_does_not_requeue_for_ever(
+    cluster, tmp_path, elsewhere
+):
+    """As after ten restarts: the wall-time is too short for whatever comes before the run."""
+    slow = f"--setup=touch {tmp_path}/begun; sleep 2; export SLURM_RESTART_COUNT=10"
+    job, run = submit(cluster, tmp_path, elsewhere, slow)
+    wait_until((tmp_path / "begun").exists, 60)
+    cluster.command("scancel", "--batch", "--signal=USR1", str(job))
+    assert cluster.wait_for(job) == "FAILED", log(run)
+    assert cluster.show(job)["ExitCode"] == "138:0"
+    assert cluster.show(job)["Restarts"] == "0"
 
 
 def test_the_node_of_the_driver_has_gone(cluster, orphan, digest):

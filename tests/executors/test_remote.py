@@ -5,6 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import os
 import signal
+import time
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
@@ -16,6 +17,7 @@ from helpers.faults import SPACE, finish, make_jobs, task_of
 from l2l.errors import L2LError
 from l2l.evaluation import Status
 from l2l.executors import supervisor
+from l2l.executors.pace import Pace
 from l2l.executors.remote import RemoteExecutor, RemoteOptions
 from l2l.options import option
 from l2l.testing import check_executor
@@ -83,6 +85,35 @@ def test_chunks_of_a_given_size() -> None:
         finish(executor, fine(30))
         assert len({size for size, _ in executor.sent}) == 1
         assert len(executor.sent) >= 30
+
+
+def test_quick_ones_that_come_back_first_do_not_send_the_others_out_together() -> None:
+    """Several long evaluations in one chunk would wait for each other, and be lost together."""
+    with Pool(PoolOptions(workers=2)) as executor:
+        executor.start(task_of("Faulty"))
+        kinds = [{"fault": fault, "x": 0.0} for fault in ("none_of_these", "hangs")]
+        executor.submit(make_jobs(SPACE, kinds * 20))
+        landed = executor.collect(60.0)
+        while more := executor.collect(1.0):
+            landed += more
+        stuck = [flight.jobs for flight in executor._flights.values()]
+    assert landed
+    assert stuck
+    assert all(len(jobs) <= 2 for jobs in stuck)
+
+
+def test_the_pace_counts_what_has_not_ended() -> None:
+    pace = Pace()
+    assert pace.cost(4) is None
+    begun = [pace.leave() for _ in range(4)]
+    time.sleep(0.05)
+    pace.end(begun.pop(), [0.001])
+    cost = pace.cost(4)
+    assert cost is not None
+    assert cost > 0.15  # three have run for 0.05 s
+    for since in begun:
+        pace.end(since)
+    assert pace.cost(4) == pytest.approx(0.001)
 
 
 def test_a_supervisor_that_does_not_know_the_task_asks_for_it() -> None:

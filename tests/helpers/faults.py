@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from l2l.evaluation import Job, Outcome, seeds
+from l2l.evaluation import Job, Outcome, Status, seeds
 from l2l.executors.base import Executor, Task
 from l2l.optimizee import BatchResult, Optimizee, Result
 from l2l.processes import members
@@ -312,6 +312,41 @@ def finish(executor: Executor, jobs: Sequence[Job], limit: float = 30.0) -> dict
             outcomes[outcome.job.id] = outcome
     assert executor.collect(0.0) == []
     return outcomes
+
+
+#: What a simulator may do -> how its evaluation ends, whatever executor runs it.
+STATUSES = {
+    "raises": Status.FAILED, "exits": Status.FAILED, "prints_100_mb": Status.FAILED,
+    "exit_0": Status.CRASHED, "segfaults": Status.CRASHED, "is_killed": Status.CRASHED,
+    "closes_everything": Status.CRASHED, "hangs": Status.TIMEOUT, "spins_deaf": Status.TIMEOUT,
+    "allocates": Status.MEMORY, "child_allocates": Status.MEMORY, "returns_nan": Status.INVALID,
+    "returns_none": Status.INVALID, "returns_text": Status.INVALID,
+    "returns_three": Status.INVALID, "leaves_child_in_own_group": Status.OK,
+    "leaves_daemon": Status.OK,
+}  # fmt: skip
+
+
+def check_faults(make: Callable[..., Executor]) -> None:
+    """Each fault has its status, and costs nobody else.
+
+    Args:
+        make: Makes an executor: ``make(timeout=..., memory_limit=...)``.
+    """
+    for late in (True, False):
+        faults = [f for f, status in STATUSES.items() if (status is Status.TIMEOUT) is late]
+        kinds = [kind for fault in faults for kind in (fault, "none_of_these")]
+        with make(timeout=2.0 if late else 60.0, memory_limit="400MiB") as executor:
+            executor.start(task_of("Faulty"))
+            jobs = make_jobs(SPACE, [{"fault": kind, "x": 0.5} for kind in kinds])
+            outcomes = finish(executor, jobs, limit=120.0)
+        for number, kind in enumerate(kinds):
+            outcome, status = outcomes[number], STATUSES.get(kind, Status.OK)
+            assert outcome.status is status, f"{kind}: {outcome}"
+            assert (outcome.message == "") == (status is Status.OK), f"{kind}: {outcome}"
+        if late:
+            assert "going to sleep" in outcomes[kinds.index("hangs")].output
+        else:
+            assert "in raises\n" in outcomes[kinds.index("raises")].traceback
 
 
 def survivors(token: str) -> set[int]:

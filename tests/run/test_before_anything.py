@@ -182,3 +182,15 @@ def test_an_optimizer_that_asks_wrongly(tmp_path):
     with pytest.raises(L2LError, match=r"AsksWrongly.ask\(\) must return points \(n, 1\)"):
         l2l.optimize(lambda p: p.x, AsksWrongly, space={"x": (0.0, 1.0)}, evaluations=5,
                      run=tmp_path / "run", executor="inline", progress=False)  # fmt: skip
+
+
+def test_an_executor_that_is_not_there_leaves_no_folder(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "/nowhere")
+    monkeypatch.delenv("SLURM_JOB_ID", raising=False)
+    for executor in ("slurm", "srun", "jube"):
+        with pytest.raises(ConfigError):
+            l2l.optimize(
+                lambda individual: individual.x, GA, space={"x": (0.0, 1.0)}, generations=1,
+                executor=executor, run=tmp_path / "run", progress=False,
+            )  # fmt: skip
+        assert not (tmp_path / "run").exists()

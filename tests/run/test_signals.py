@@ -177,7 +177,7 @@ def test_a_run_that_never_gets_anywhere_before_the_wall_time_is_not_requeued(tmp
     for _ in range(IN_VAIN):
         timer = threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGUSR1))
         timer.start()
-        with pytest.raises(L2LError, match="SIGUSR1|near 3 times") as error:
+        with pytest.raises(L2LError, match=r"SIGUSR1|near 3 times") as error:
             l2l.optimize(lambda p: time.sleep(60), "random_search", space={"x": (0.0, 1.0)},
                          evaluations=9, workers=1, run=tmp_path / "run", resume=True,
                          progress=False)  # fmt: skip

@@ -94,7 +94,8 @@ class Benchmark:
 
     def look(self) -> list[Outcome]:
         """Return what has come since the last look, and take note of jobs that were submitted."""
-        if self.submitting and self.process.poll() is not None:
+        # Where the folder is out of reach, what JUBE has said of jobs can be read later.
+        if self.submitting and self.process.poll() is not None and self.engine.home.is_dir():
             self.submitting = False
             self.find_jobs()
         return [outcome for package in self.open for outcome in package.look()]

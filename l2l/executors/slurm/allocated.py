@@ -14,7 +14,7 @@ from pathlib import Path
 
 import l2l
 from l2l.cluster import slurm
-from l2l.cluster.allocation import Allocation, expand
+from l2l.cluster.allocation import Allocation
 from l2l.errors import L2LError
 from l2l.executors.slurm.htex import Manager, tail
 from l2l.executors.slurm.leash import leashed
@@ -26,6 +26,7 @@ _FAREWELL = 2.0  # time that a job step gets to end, in s
 MISLEADING = (
     "SRUN_CPUS_PER_TASK", "SLURM_CPUS_PER_TASK", "SLURM_TRES_PER_TASK", "SLURM_EXACT",
     "SLURM_NTASKS", "SLURM_NPROCS", "SLURM_MEM_PER_CPU", "SLURM_MEM_PER_NODE", "SLURM_MPI_TYPE",
+    "SLURM_GPUS_PER_TASK", "SLURM_GPU_BIND", "SLURM_NTASKS_PER_GPU", "SLURM_NTASKS_PER_NODE",
     "SLURM_DISTRIBUTION", "SLURM_OUTPUTMODE", "SLURM_STDOUTMODE", "SLURM_STDINMODE",
 )  # fmt: skip
 
@@ -43,7 +44,7 @@ def step_command(nodes: int | str, manager: Sequence[str]) -> list[str]:
     return [
         "srun", "--overlap", "--no-kill", "--kill-on-bad-exit=0", "--wait=0", f"--nodes={nodes}",
         f"--ntasks={nodes}", "--ntasks-per-node=1", "--mem=0", "--cpu-bind=none", "--mpi=none",
-        "--input=none", "--quiet", "sh", "-c", again, "l2l-manager", *manager,
+        "--export=ALL", "--input=none", "--quiet", "sh", "-c", again, "l2l-manager", *manager,
     ]  # fmt: skip
 
 
@@ -106,7 +107,8 @@ class Allocated:
         if managers or self._step.poll() is None or time.monotonic() < self._next_try:
             return
         self._next_try = time.monotonic() + slurm.INTERVAL
-        if (alive := self._nodes_left()) is None:
+        if (alive := slurm.nodes_of(self._allocation.job)) is None:
+            log.warning("all managers have ended, and Slurm does not say which nodes are left")
             return
         self._failed += not self._connected
         if self._failed >= _STARTS:
@@ -118,23 +120,6 @@ class Allocated:
         self._connected = False
         log.warning("all managers of the allocation have ended; starting them on %s", alive)
         self._step = self._start(str(len(alive)), [f"--nodelist={','.join(alive)}"])
-
-    def _nodes_left(self) -> list[str] | None:
-        """Return the nodes that the job still has; None if Slurm does not say.
-
-        Those that have failed are taken from it, and do not come back to it.
-        """
-        try:
-            done = slurm.call(
-                ["squeue", "--noheader", f"--jobs={self._allocation.job}", "--format=%N"]
-            )
-            found = expand(done.stdout.strip()) if done.returncode == 0 else None
-        except L2LError as error:
-            log.warning("which nodes are left can't be found out: %s", error)
-            return None
-        if found is None:
-            log.warning("which nodes are left can't be found out: %s", slurm.said(done))
-        return found
 
     def close(self) -> None:
         """End the step."""

@@ -7,10 +7,10 @@ import re
 import sys
 from typing import Any
 
+from l2l import units
 from l2l.errors import ConfigError
 from l2l.executors.remote import RemoteOptions
 from l2l.options import option
-from l2l.units import seconds
 
 
 class SlurmOptions(RemoteOptions):
@@ -32,7 +32,9 @@ class SlurmOptions(RemoteOptions):
     )
     max_blocks: int = option(1, "pilots: largest number of jobs at the same time", low=1)
     nodes: int = option(1, "pilots: nodes of a job", low=1)
-    walltime: int | str = option("1:00:00", "pilots: wall-time of a job: 90 (minutes), '1:30:00' or 1h30m", low=1)
+    walltime: int | str = option(
+        "1:00:00", "pilots: wall-time of a job: 90 (minutes), '1:30:00' or 1h30m", low=1
+    )
     partition: str | None = option(None, "pilots: partition")
     account: str | None = option(None, "pilots: account")
     qos: str | None = option(None, "pilots: quality of service")
@@ -82,12 +84,13 @@ def seconds_of(walltime: int | str) -> float:
         ConfigError: If it is none.
     """
     text = str(walltime)
-    if re.search("[a-z]", text):
-        return _checked(seconds(text), walltime)
+    if re.fullmatch(r"([\d.]+ *(d|h|min|m|s) *)+", text):
+        return _checked(units.seconds(text), walltime)
     match = re.fullmatch(r"(?:(\d+)-)?(\d+)(?::(\d+))?(?::(\d+))?", text)
     if match is None:
         raise ConfigError(
-            f"expected a wall-time such as 90 (minutes), 1:30:00 or 2-12:00:00, got {walltime!r}"
+            "expected a wall-time such as 90 (minutes), 12h, 1:30:00 or 2-12:00:00, "
+            f"got {walltime!r}"
         )
     days, first, second, third = match.groups()
     if days is not None or third is not None:

@@ -140,7 +140,7 @@ class Pilots:
 
     def _bury(self, pilot: Pilot, how: str) -> None:
         """Forget a pilot that has gone."""
-        del self._pilots[pilot.job]
+        self._forget(pilot)
         if pilot.leaving:
             return
         self._words = tail(self._log_of(pilot.job))
@@ -209,7 +209,11 @@ class Pilots:
 
     def _dismiss(self, pilot: Pilot) -> None:
         self._cancel([pilot.job])
+        self._forget(pilot)
+
+    def _forget(self, pilot: Pilot) -> None:
         del self._pilots[pilot.job]
+        self._refused, self._next_try = 0, 0.0  # there is room for another one
 
     def _cancel(self, jobs: Sequence[str]) -> None:
         """Cancel pilots; where Slurm can't be asked, they end when they miss this process."""
@@ -253,7 +257,7 @@ class Pilots:
         found |= {"constraint": options.constraint, "gres": options.gres, "mem": options.mem}
         found |= {"gpus-per-node": options.gpus_per_node, "time": time_limit(options.walltime)}
         found |= {"nodes": options.nodes, "ntasks-per-node": 1, "job-name": "l2l-pilot"}
-        found["output"] = str(self._logs / "pilot-%j.log")
+        found["output"] = f"{str(self._logs).replace('%', '%%')}/pilot-%j.log"
         if options.workers_per_node is not None:
             found["cpus-per-task"] = options.workers_per_node * options.threads
         asked = [f'--{name}="{value}"' for name, value in found.items() if value is not None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import shutil
 import time
@@ -9,7 +10,9 @@ from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from l2l.errors import ConfigError
+from l2l.cluster import slurm
+from l2l.cluster.allocation import Allocation
+from l2l.errors import ConfigError, L2LError
 from l2l.evaluation import Job, Outcome
 from l2l.executors.base import Executor, ExecutorOptions, Task
 from l2l.executors.calls import halves, make_calls
@@ -100,8 +103,9 @@ class SrunExecutor(Executor):
         command = [*needs.arguments(cpus), f"--mpi={options.mpi}", *(options.arguments or [])]
         bundle = Bundle(task, options).data
         self._crew = StepCrew(
-            command, needs.ntasks, int(size), bundle, options.heartbeat, self._land, self._give_back
-        )
+            command, needs.ntasks, int(size), bundle, options.heartbeat, self._land,
+            self._give_back, functools.partial(_room_left, needs, options),
+        )  # fmt: skip
 
     @property
     def crew(self) -> StepCrew:
@@ -174,3 +178,22 @@ class SrunExecutor(Executor):
     def _give_back(self, calls: Iterable[Call]) -> None:
         """Take calls that must be handed over again."""
         self._pending.extendleft(reversed(list(calls)))
+
+
+def _room_left(needs: Needs, options: SrunOptions) -> int | None:
+    """Return how many steps the nodes can hold that the job has left; None if it has lost none.
+
+    Raises:
+        L2LError: If not even one.
+    """
+    here = Allocation.here()
+    left = slurm.nodes_of(here.job) if here is not None else None
+    if here is None or not left or len(left) >= len(here.nodes):
+        return None
+    cpus = [n for node, n in zip(here.nodes, here.cpus, strict=True) if node in left]
+    if not (size := needs.steps(cpus)):
+        raise L2LError(
+            f"the nodes that job {here.job} has left ({', '.join(left)}) can't hold one "
+            "evaluation; resume the run in another allocation to go on"
+        )
+    return min(size, options.max_steps or size)

@@ -27,6 +27,8 @@ _STARTS = 6  # steps that may fail to start in a row
 _PAUSE, _LONGEST_PAUSE = 0.5, 30.0  # after the first of them, and at most, in s
 _WAIT, _LONGEST_WAIT = 3.0, 60.0  # for a step to begin, with and without room, in s
 _UNHEARD = 600.0  # time that Slurm has to notice that a node has gone, in s
+_STUCK = 10.0  # a step that has not begun after so long may wait for ever, in s
+_OVERLAP = "--overlap"
 _FAREWELL = 10.0  # time that a step gets to end when its outcomes are there, in s
 _PATIENCE = 1.5  # the same where they are not wanted any more
 
@@ -47,6 +49,8 @@ class StepCrew:
         land: Called with a call that has ended and its outcomes (a single one if a batch failed
             as a whole).
         give_back: Called with calls that had not begun when their step went away.
+        room: Called when Slurm lets a step wait for long: how many steps the job's nodes can hold,
+            if it has lost some; else None.
     """
 
     def __init__(
@@ -58,6 +62,7 @@ class StepCrew:
         heartbeat: float,
         land: Callable[[Call, list[Outcome]], None],
         give_back: Callable[[Iterable[Call]], None],
+        room: Callable[[], int | None],
     ) -> None:
         job = os.environ["SLURM_JOB_ID"]
         fixed = ["--exact", "--kill-on-bad-exit=1", "--export=ALL"]
@@ -68,6 +73,8 @@ class StepCrew:
         self._bundle = bundle
         self._land = land
         self._give_back = give_back
+        self._room = room
+        self._next_look = 0.0
         self._selector = selectors.DefaultSelector()
         self._failed_starts = 0
         self._failing_since = self._not_before = 0.0
@@ -135,6 +142,27 @@ class StepCrew:
         now = time.monotonic()
         for step in list(self.steps.values()):
             self._judge(step, now)
+        late = any(not s.began and now > s.since + _STUCK for s in self.running())
+        if late and now > self._next_look:
+            self._next_look = now + 2 * _STUCK
+            self._unstick()
+
+    def _unstick(self) -> None:
+        """See to it that steps begin, after the job has lost nodes.
+
+        Slurm (seen with 22.05) counts the CPUs of all steps that run at that moment as taken for
+        the rest of the job. Steps that may overlap with others don't ask for free ones.
+        """
+        if (size := self._room()) is None:
+            return
+        self.size = size
+        if _OVERLAP in self.command or sum(step.began for step in self.steps.values()) >= size:
+            return
+        log.warning("the job has lost nodes, and Slurm lets steps wait: %d at once from now", size)
+        self.command += [_OVERLAP, "--cpu-bind=none"]
+        for step in self.running():
+            if not step.began:
+                self._call_off(step)
 
     def _judge(self, step: Step, now: float) -> None:
         if step.broken:
