@@ -161,6 +161,8 @@ class Rows:
             if found := self.measure(who, "throughput", **settings):
                 n = 1000 * generations
                 self.report.add(f"{who.name}: {n} individuals", found["per_s"], "1/s", at_least=800)
+                what = f"{who.name}: CPU of the driver, chunks as it likes"
+                self.report.add(what, found["driver_us"], "us")
 
     def sleepers(self, rounds: int) -> None:
         """Individuals of a second each: how busy the workers are."""
@@ -176,28 +178,30 @@ class Rows:
     def model(self) -> None:
         """What driver and engine cost, and how busy workers are: measured, and by docs/scaling.md.
 
-        By the model, an individual of T s takes a worker T + r s, and W workers can't be fed faster
-        than one in c s; r and c are taken from the shortest and the longest individuals here.
+        By the model an individual of T s keeps a worker for T + r s, and a generation costs t0 s
+        more; r and t0 are taken from the two longest run times, the others are predicted.
         """
-        settings = {"generations": 1, "chunk": 1}
-        trivial = self.measure(SLURM, "cost", population=4000, **settings)
-        if trivial is None:
-            return
-        for name in ("driver", "engine"):
-            self.report.add(f"{SLURM.name}: CPU of the {name}", trivial[f"{name}_us"], "us")
-        c, r = trivial["us_per_individual"] * 1e-6, None
+        trivial = self.measure(SLURM, "cost", population=4000, generations=1, chunk=1)
+        for name in ("driver", "engine") if trivial else ():
+            what = f"{SLURM.name}: CPU of the {name}, one at a time"
+            self.report.add(what, trivial[f"{name}_us"], "us")
+        lost: dict[float, tuple[float, int]] = {}  # time beyond the ideal, and evaluations in a row
         for seconds in (0.3, 0.1, 0.03, 0.01):
-            n = WORKERS * max(10, round(4.0 / seconds))
-            found = self.measure(SLURM, "busy", population=n, seconds=seconds, **settings)
+            rounds = max(10, round(4.0 / seconds))
+            settings = {"population": rounds * WORKERS, "generations": 1, "chunk": 1}
+            found = self.measure(SLURM, "busy", seconds=seconds, **settings)
             if found is None:
-                continue
-            busy = found["efficiency"]
-            r = seconds * (1 / busy - 1) if r is None else r
-            modelled = seconds / max(seconds + r, WORKERS * c)
+                return
+            ideal, busy = rounds * seconds, found["efficiency"]
+            lost[seconds] = ideal / busy - ideal, rounds
+            modelled = ideal / (ideal + _predicted(lost, rounds)) if len(lost) > 2 else None
             self.report.add(
                 f"{SLURM.name}: busy at {1000 * seconds:g} ms, one at a time", 100 * busy, "%",
-                reference="model", reference_value=100 * modelled,
+                reference="model" if modelled else None,
+                reference_value=modelled and 100 * modelled,
             )  # fmt: skip
+        self.report.add(f"{SLURM.name}: r of the model", 1000 * _fitted(lost)[0], "ms")
+        self.report.add(f"{SLURM.name}: t0 of the model", 1000 * _fitted(lost)[1], "ms")
 
     def starts(self) -> None:
         """From the start of the program to the first result."""
@@ -206,6 +210,19 @@ class Rows:
             if found := self.measure(who, "first result", **settings):
                 what = f"{who.name}: start to first result"
                 self.report.add(what, found["first_s"], "s", at_most=most)
+
+
+def _fitted(lost: dict[float, tuple[float, int]]) -> tuple[float, float]:
+    """Return r and t0 in s, by the two longest run times."""
+    (most, few), (more, many) = lost[0.3], lost[0.1]
+    r = (more - most) / (many - few)
+    return r, most - few * r
+
+
+def _predicted(lost: dict[float, tuple[float, int]], rounds: int) -> float:
+    """Return the time that a generation of so many evaluations in a row loses, in s."""
+    r, t0 = _fitted(lost)
+    return t0 + rounds * r
 
 
 def main() -> int:
