@@ -1,4 +1,4 @@
-"""Nodes that die under the slurm executor."""
+"""Nodes that die under the slurm executor, and under srun after one has died."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ def test_a_run_ends_on_the_last_node(cluster: Cluster, tmp_path: Path) -> None:
     assert history.digest() == inline_digest(cluster, tmp_path)
 
 
+@pytest.mark.campaign
 def test_job_steps_begin_after_the_job_has_lost_a_node(cluster: Cluster, tmp_path: Path) -> None:
     """Slurm takes the CPUs of all steps that run at that moment for taken from then on."""
     cluster.revive()
