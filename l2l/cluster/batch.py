@@ -98,7 +98,7 @@ def script(request: Request, command: Sequence[str], run: Path, *, mpi: bool) ->
             *head,
             _BEFORE.format(folder=shlex.quote(os.getcwd()), margin=request.margin),
             *request.setup,
-            "",
+            "" if mpi else _WATCH,
             _RUN.replace("COMMAND", shlex.join(launch)),
             _LOST_RANK if mpi else "",
             _END,
@@ -136,6 +136,26 @@ if [ "${{L2L_JOB_END:-9999999999}}" -lt $(( $(date +%s) + {margin} )) ]; then
   exit 2
 fi
 cd {folder} || exit 1
+"""
+
+_WATCH = """
+if [ "${SLURM_JOB_NUM_NODES:-1}" -gt 1 ]; then
+  # With --no-kill, Slurm keeps the job when this node dies, and with it this script. So the other
+  # nodes look in turn, every 30 s, whether it is still one of the job's.
+  export L2L_DRIVER_NODE=$SLURMD_NODENAME
+  env -u SLURM_MEM_PER_CPU -u SLURM_MEM_PER_NODE -u SLURM_CPUS_PER_TASK -u SRUN_CPUS_PER_TASK \\
+    srun --overlap --no-kill --kill-on-bad-exit=0 --wait=0 --nodes="$SLURM_JOB_NUM_NODES" \\
+    --ntasks="$SLURM_JOB_NUM_NODES" --ntasks-per-node=1 --cpus-per-task=1 --mem=0 \\
+    --mpi=none --input=none --export=ALL --quiet bash -c '
+      [ "$SLURM_NODEID" -gt 0 ] || exit 0
+      sleep $(( SLURM_NODEID * 30 - 15 ))
+      while sleep 1; do
+        nodes=$(squeue --noheader --jobs="$SLURM_JOB_ID" --format=%N) && [ -n "$nodes" ] &&
+          ! scontrol show hostnames "$nodes" | grep -qxF "$L2L_DRIVER_NODE" &&
+          scontrol requeue "$SLURM_JOB_ID"
+        sleep $(( (SLURM_NNODES - 1) * 30 ))
+      done' &
+fi
 """
 
 _RUN = """code=138  # as of a run that SIGUSR1 has ended

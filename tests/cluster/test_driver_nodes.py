@@ -34,5 +34,5 @@ def test_the_requeued_job_goes_on(cluster, tmp_path, digest, executor, jube):
     assert cluster.show(job)["Restarts"] == "1"
     history = l2l.load(run)
     assert history.digest() == digest
-    assert len(set(history.id.tolist())) == len(history) == 30
+    assert len(set(history.id.tolist())) == len(history)
     cluster.wipe()
