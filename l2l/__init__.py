@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from l2l.registry import make_optimizer
     from l2l.replays import replay
     from l2l.space import Parameter, ParameterSpace
+    from l2l.tasks import Ramp, TaskFamily
     from l2l.trajectory import Trajectory, load
 
 __version__ = "0.1.0"
@@ -52,6 +53,7 @@ _MODULES = {
     "l2l.registry": ("make_optimizer",),
     "l2l.replays": ("replay",),
     "l2l.space": ("Parameter", "ParameterSpace"),
+    "l2l.tasks": ("Ramp", "TaskFamily"),
     "l2l.trajectory": ("Trajectory", "load"),
     "l2l.classic.tools": (
         "DictEntryType", "DummyTrajectory", "convert_dict_to_numpy", "dict_to_list", "get",
@@ -64,8 +66,8 @@ _HOME = {name: module for module, names in _MODULES.items() for name in names}
 __all__ = [
     "BatchResult", "ConfigError", "Evaluations", "Individual", "Interrupted", "L2LError",
     "MissingExtra", "NothingWorked", "Optimizee", "OptimizeeParameters", "Optimizer",
-    "OptimizerParameters", "Parameter", "ParameterSpace", "Result", "RunResult", "Status",
-    "Trajectory", "load", "make_optimizer", "optimize", "option", "replay",
+    "OptimizerParameters", "Parameter", "ParameterSpace", "Ramp", "Result", "RunResult", "Status",
+    "TaskFamily", "Trajectory", "load", "make_optimizer", "optimize", "option", "replay",
     "resume",
 ]  # fmt: skip
 

@@ -18,7 +18,7 @@ import numpy as np
 from l2l.copies import columns, construct, copier, unflattener
 from l2l.evaluation import Floats, Job, Outcome, Status
 from l2l.executors.base import Task
-from l2l.optimizee import Individual, Trial
+from l2l.optimizee import Individual, Trial, family_of
 from l2l.returned import outcome_of, outcome_with_gradient, outcomes_of
 
 log = logging.getLogger("l2l")
@@ -88,6 +88,8 @@ class Evaluator:
                 ind_idx=job.index,
                 seed=job.seed,
                 scratch=lambda: self._scratch(job, folder),
+                tasks=lambda: self._tasks(optimizee, job),
+                test=job.test,
             )
             trial = Trial(individual, self.task.constants)
             if self.task.gradients:
@@ -104,6 +106,11 @@ class Evaluator:
         outcome.started = started
         outcome.duration = time.monotonic() - started
         return outcome
+
+    def _tasks(self, optimizee: Any, job: Job) -> Sequence[Any]:
+        """Return the tasks that a job faces; none where the optimizee has no family of them."""
+        family = family_of(optimizee)
+        return () if family is None else family.of(job, self.task.seed)
 
     def _scratch(self, job: Job, folder: list[Path]) -> Path:
         path = workdir(self.task, job)
@@ -137,8 +144,16 @@ class Evaluator:
         optimizee = self._optimizee(jobs[0].seed)
         if self.task.inner is not None:
             return self._inner(optimizee, jobs, values, self.task.inner)
-        came = optimizee.simulate_batch(columns(self.task.space, values), seeds)
-        return outcomes_of(jobs, came, self.task.objectives)
+        arguments: list[Any] = [columns(self.task.space, values), seeds]
+        if family_of(optimizee) is not None:
+            arguments.append(self._tasks_of_batch(optimizee, jobs))
+        return outcomes_of(jobs, optimizee.simulate_batch(*arguments), self.task.objectives)
+
+    def _tasks_of_batch(self, optimizee: Any, jobs: Sequence[Job]) -> list[Sequence[Any]]:
+        """Return the tasks of each job; where they are the same ones, the same list."""
+        if self.task.shared:
+            return [self._tasks(optimizee, jobs[0])] * len(jobs)
+        return [self._tasks(optimizee, job) for job in jobs]
 
     def _inner(
         self, optimizee: Any, jobs: Sequence[Job], values: Floats, inner: int
@@ -155,6 +170,8 @@ class Evaluator:
             ind_idx=first.index // inner,
             seed=first.seed,
             scratch=lambda: self._scratch(first, folder),
+            tasks=lambda: self._tasks(optimizee, first),
+            test=first.test,
         )
         came = optimizee.simulate(Trial(individual, self.task.constants))
         outcomes = outcomes_of(jobs, came, self.task.objectives, inner)

@@ -33,9 +33,10 @@ class Job:
     """One evaluation to be run.
 
     Attributes:
-        id: Number of the evaluation in the run, from 0.
+        id: Number of the evaluation in the run, from 0; that of a test on held-out tasks is
+            negative: it is none of those that make up the run.
         generation: Number of the generation, from 0.
-        index: Place in its generation, from 0.
+        index: Place in its generation, from 0; of a test: which part of the held-out tasks.
         draw: 0, and one more for each retry after a failure.
         seed: Of all its randomness, 1..2^32-1.
         values: Its parameters, ``(d,)``, in their own units.
@@ -47,6 +48,11 @@ class Job:
     draw: int
     seed: int
     values: Floats
+
+    @property
+    def test(self) -> bool:
+        """Whether it is a test on held-out tasks."""
+        return self.id < 0
 
 
 @dataclass(slots=True)

@@ -16,6 +16,7 @@ from numpy.typing import ArrayLike
 from l2l.errors import ConfigError
 from l2l.options import Options
 from l2l.space import Parameter, ParameterSpace
+from l2l.tasks import TaskFamily, check_family
 
 
 class OptimizeeParameters(Options):
@@ -62,6 +63,7 @@ class Individual(Mapping[str, Any]):
         generation: Number of the generation, from 0.
         ind_idx: Place in the generation, from 0.
         seed: Of all randomness of this evaluation, 1..2^32-1.
+        test: Whether this is a test on held-out tasks.
     """
 
     def __init__(
@@ -72,17 +74,39 @@ class Individual(Mapping[str, Any]):
         ind_idx: int = 0,
         seed: int = 1,
         scratch: Callable[[], Path] | None = None,
+        tasks: Sequence[Any] | Callable[[], Sequence[Any]] = (),
+        test: bool = False,
     ) -> None:
         self.params = dict(params)
         self.generation = generation
         self.ind_idx = ind_idx
         self.seed = seed
+        self.test = test
+        self._tasks = tasks
         self._scratch = scratch or (lambda: Path(tempfile.mkdtemp(prefix="l2l-")))
 
     @functools.cached_property
     def workdir(self) -> Path:
         """A scratch folder of this evaluation, made when first used."""
         return self._scratch()
+
+    @functools.cached_property
+    def tasks(self) -> Sequence[Any]:
+        """The tasks to be faced, where the optimizee has a family of them; fitness is their mean.
+
+        Drawn when first used.
+        """
+        return self._tasks() if callable(self._tasks) else self._tasks
+
+    @property
+    def task(self) -> Any:
+        """The first task; the only one, unless the family says otherwise."""
+        if not self.tasks:
+            raise ConfigError(
+                "the individual has no task: give the optimizee a TaskFamily as its attribute "
+                "`tasks`"
+            )
+        return self.tasks[0]
 
     def __getattr__(self, name: str) -> Any:
         params = self.__dict__.get("params", {})
@@ -133,7 +157,8 @@ class Optimizee:
 
     A subclass has at least ``simulate`` and either ``space`` (preferred: with bounds, every
     optimizer scales by itself) or ``create_individual``. It may have ``bounding_func(individual)``,
-    ``simulate_batch(params, seeds)``, ``value_and_grad(traj)`` and ``setup()``.
+    ``simulate_batch(params, seeds)``, ``value_and_grad(traj)`` and ``setup()``. Where it has
+    ``tasks``, ``simulate_batch(params, seeds, tasks)`` gets a list of tasks for each individual.
 
     Attributes:
         space: The parameters, a :class:`ParameterSpace` or what makes one; None where an example
@@ -147,6 +172,11 @@ class Optimizee:
         resources: What one evaluation needs where each is a job step of its own (executor
             ``srun``): ``{"ntasks": 4, "cpus_per_task": 2, "mem": "4G"}``. A configuration that
             says something else wins.
+        tasks: The family that its tasks are drawn from; None where there is but one task. See
+            :mod:`l2l.tasks`.
+        figures: Further figures of a run, for ``l2l plot RUN --figure NAME``:
+            ``{"traces": "module:function"}`` with ``function(history, optimizee)`` that returns a
+            figure or an animation of matplotlib.
         parameters: As given to the constructor.
     """
 
@@ -156,6 +186,8 @@ class Optimizee:
     group_by: Sequence[str] = ()
     n_inner_params: int | None = None
     resources: Mapping[str, Any] | None = None
+    tasks: TaskFamily[Any] | None = None
+    figures: ClassVar[Mapping[str, str]] = {}
 
     def __init__(self, traj: Any = None, parameters: Any = None) -> None:
         if parameters is None and self.Parameters is not None:
@@ -206,6 +238,19 @@ class FunctionOptimizee(Optimizee):
 def is_batched(optimizee: Any) -> bool:
     """Whether an optimizee evaluates many individuals in one call."""
     return callable(getattr(optimizee, "simulate_batch", None))
+
+
+def family_of(optimizee: Any) -> TaskFamily[Any] | None:
+    """Return the family that an optimizee's tasks are drawn from, or None.
+
+    Raises:
+        ConfigError: If its numbers do not fit together.
+    """
+    family = getattr(optimizee, "tasks", None)
+    if not isinstance(family, TaskFamily):  # a user's own attribute of that name
+        return None
+    check_family(family)
+    return family
 
 
 def has_gradients(optimizee: Any) -> bool:

@@ -22,6 +22,7 @@ from l2l.optimizee import (
     RESERVED,
     FunctionOptimizee,
     draws_its_own,
+    family_of,
     has_gradients,
     is_batched,
     space_of,
@@ -193,6 +194,7 @@ class Plan:
         for value in self.constants.values():
             shipped(value)  # says which can't be sent
         limit = getattr(self.optimizee, "max_batch", lambda _memory: None)
+        family = family_of(self.optimizee)
         return Task(
             optimizee=self.reference or shipped(self.optimizee),
             space=self.space,
@@ -208,6 +210,8 @@ class Plan:
             gradients=self.gradients,
             resources=dict(getattr(self.optimizee, "resources", None) or {}),
             pulled=self.mode == "async",
+            seed=self.seed,
+            shared=family is not None and family.shared,
         )
 
     @property

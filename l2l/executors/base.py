@@ -88,6 +88,9 @@ class Task:
         resources: What the optimizee says one evaluation needs, such as ``{"ntasks": 4}``.
         pulled: Whether jobs that are handed over together are for one worker, as far as they can
             be one batch; else they are shared out.
+        seed: Of the run, from which the training tasks of a generation are drawn.
+        shared: Whether all individuals of a generation face the same tasks; one batch then faces
+            the same ones.
     """
 
     optimizee: bytes | tuple[str, dict[str, Any]]
@@ -104,6 +107,8 @@ class Task:
     gradients: bool = False
     resources: dict[str, Any] = field(default_factory=dict)
     pulled: bool = False
+    seed: int = 1
+    shared: bool = False
 
 
 class Executor(ABC):

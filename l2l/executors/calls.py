@@ -13,7 +13,8 @@ def make_calls(task: Task, jobs: Sequence[Job], workers: int) -> list[list[Job]]
     """Return jobs as calls, in order: single jobs, or about equal batches, one a worker.
 
     Where each worker pulls what it can get, jobs that come together are one batch. Jobs of one
-    batch agree in the columns ``task.group_by``, and are at most ``task.max_batch``.
+    batch agree in the columns ``task.group_by`` and, where these are shared, in their tasks, and
+    are at most ``task.max_batch``.
     Where ``simulate`` takes a fixed number of parameter sets, a call has so many jobs.
     """
     if not task.batched:
@@ -23,6 +24,8 @@ def make_calls(task: Task, jobs: Sequence[Job], workers: int) -> list[list[Job]]
     groups: dict[tuple[float, ...], list[Job]] = {}
     for job in jobs:
         key = tuple(float(job.values[column]) for column in task.group_by)
+        if task.shared:
+            key = (*key, job.generation, job.index if job.test else -1)
         groups.setdefault(key, []).append(job)
     most = max(1, len(jobs) if task.pulled else math.ceil(len(jobs) / workers))
     if task.max_batch is not None:
