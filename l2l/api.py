@@ -35,6 +35,7 @@ def optimize(
     start_from: Source | None = None,
     seed: int = 1,
     mode: str = "generational",
+    test_every: int | None = None,
     workers: int | None = None,
     executor: Any = "local",
     resume: bool = False,
@@ -62,6 +63,9 @@ def optimize(
         seed: Of all randomness of the run.
         mode: ``generational``, or ``async``: a new individual as soon as a worker is free, for the
             optimizers that can; the slowest one keeps nobody waiting.
+        test_every: Evaluate the best individual of the first and of every so many-th generation,
+            and the one that the optimizer recommends, on the held-out tasks of the optimizee, and
+            once more at the end; see ``result.history.tests``. None: never.
         workers: Number of workers; all cores if None.
         executor: Its name, or ``{"name": ..., option: ...}``.
         resume: Go on with the run where the folder holds one.
@@ -87,6 +91,7 @@ def optimize(
     plan = Plan.of(
         optimizee, optimizer, executor, stop,
         space=space, weights=weights, seed=seed, start=start_from, mode=mode,
+        test_every=test_every,
     )  # fmt: skip
     path = Path(run) if run else free_folder(Path("results") / _name(plan))
     with telling_interruptions():

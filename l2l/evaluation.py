@@ -185,9 +185,8 @@ def seeds(run_seed: int, ids: Any, draw: int = 0) -> NDArray[np.uint32]:
     (Steele, Lea & Flood 2014, fig. 16) makes those of neighbours unrelated.
     """
     with np.errstate(over="ignore"):
-        z: NDArray[np.uint64] = np.asarray(ids, dtype=np.uint64) + _mix(
-            np.uint64(run_seed % 2**64) + np.uint64(1)
-        )
+        numbers = np.asarray(ids, dtype=np.int64).astype(np.uint64)  # those of tests are negative
+        z: NDArray[np.uint64] = numbers + _mix(np.uint64(run_seed % 2**64) + np.uint64(1))
         z = _mix(z + _mix(np.asarray(draw, dtype=np.uint64) + np.uint64(0x5851F42D4C957F2D)))
     return (z % np.uint64(2**32 - 1) + np.uint64(1)).astype(np.uint32)
 

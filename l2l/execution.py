@@ -23,10 +23,10 @@ from l2l.errors import (
     RunLocked,
     StoreError,
 )
-from l2l.evaluation import seeded_globals
 from l2l.executors.base import Executor, Task
 from l2l.interrupt import NEAR_THE_END, StopRequest
 from l2l.loop import OuterLoop, Progress, loop_class
+from l2l.loop.points import recommended_values
 from l2l.optimizer import Optimizer
 from l2l.origin import begun, check_same, resuming
 from l2l.plan import Plan, executor_of, with_changes
@@ -103,7 +103,7 @@ def execute(
             loop or loop_class(plan.mode),
             optimizer=optimizer, bounding=plan.bounding, executor=executor, task=task,
             store=store, stop=plan.stop, request=request, seed=plan.seed, progress=watcher,
-            warm=plan.warm,
+            warm=plan.warm, test_every=plan.test_every, test_parts=plan.test_parts,
         )  # fmt: skip
         run = functools.partial(_run, make, executor, task, store)
         try:
@@ -131,8 +131,8 @@ def _check_progress(folder: Path) -> None:
 
     with Records(folder) as records:
         stops = [event for event in records.events if event["event"] == "stopped"]
-    last = [(event["reason"], event.get("n")) for event in stops[-IN_VAIN:]]
-    if len(last) == IN_VAIN and set(last) == {(f"stopped by {NEAR_THE_END.name}", last[0][1])}:
+    last = [(e["reason"], e.get("n"), e.get("tests", 0)) for e in stops[-IN_VAIN:]]
+    if len(last) == IN_VAIN and set(last) == {(f"stopped by {NEAR_THE_END.name}", *last[0][1:])}:
         raise L2LError(
             f"the wall-time was near {IN_VAIN} times in a row, and no evaluation has ended in "
             "between: they take longer than a job may last. Ask for a longer wall-time, or set a "
@@ -142,14 +142,8 @@ def _check_progress(folder: Path) -> None:
 
 def _recommended(plan: Plan, optimizer: Optimizer) -> Individual | None:
     """Return the individual that an optimizer would settle for, inside all bounds."""
-    point, space = optimizer.recommended, plan.space
-    if point is None:
-        return None
-    values = space.repair(space.from_search(point[None]))
-    if plan.bounding is not None:
-        with seeded_globals(plan.seed):  # it may draw
-            values = space.confined(values, plan.bounding)
-    return space.unflatten(values[0])
+    values = recommended_values(optimizer, plan.bounding, plan.seed)
+    return None if values is None else plan.space.unflatten(values)
 
 
 def _how_to_go_on(plan: Plan, path: Path) -> str:
@@ -180,7 +174,7 @@ def _watched(run: Callable[[], str], store: Store, request: StopRequest, watcher
         shutil.rmtree(store.path / "scratch", ignore_errors=True)
         try:
             event = {"event": "stopped", "time": time.time(), "how": how, "reason": reason}
-            store.note({**event, "n": store.tally.n})
+            store.note({**event, "n": store.tally.n, "tests": len(store.tested)})
         except StoreError as error:
             log.warning("%s", error)
         store.close()

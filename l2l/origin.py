@@ -67,7 +67,8 @@ def begun(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def check_same(recorded: Mapping[str, Any], now: Mapping[str, Any], force: bool) -> None:
     """Raise RunChanged if a run would go on with something else than it began with."""
-    recorded = {"mode": "generational", **recorded}  # of a time when there was no other
+    # of a time when there was no other
+    recorded = {"mode": "generational", "test_every": None, **recorded}
     differs = [
         f"{key}: {_short(recorded.get(key))} then, {_short(now.get(key))} now"
         for key in now

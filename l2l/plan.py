@@ -17,6 +17,7 @@ from l2l.classic.tools import DummyTrajectory
 from l2l.errors import ConfigError, nearest
 from l2l.evaluation import seeded_globals
 from l2l.executors.base import Executor, ExecutorOptions, Task
+from l2l.heldout import check_testing
 from l2l.loop import Bounding, Stop
 from l2l.optimizee import (
     RESERVED,
@@ -57,6 +58,7 @@ class Plan:
         start: Known points to begin with: the folder of an earlier run, or individuals.
         inner: How many parameter sets one call of ``simulate`` takes, or None: one.
         mode: ``generational``, or ``async``: nobody waits for a generation to end.
+        test_every: Test on held-out tasks after so many generations; None: never.
     """
 
     optimizee: Any
@@ -76,12 +78,14 @@ class Plan:
     start: Source | None = None
     inner: int | None = None
     mode: str = "generational"
+    test_every: int | None = None
 
     def __post_init__(self) -> None:
         self.weights, self.seed = _weights(self.weights), _seed(self.seed)
         check_mode(self.mode, self.optimizer)
         if self.inner is None:
             self.inner = _inner(self.optimizee)
+        check_testing(self.test_every, self.mode, self.optimizee, self.inner)
         self.start = plain_source(self.start)
         if taken := sorted(RESERVED.intersection(self.space.names)):
             raise ConfigError(
@@ -105,6 +109,7 @@ class Plan:
             reference=(registry.reference("optimizees", name), kwargs),
             start=config.get("from"),
             mode=config.get("mode", "generational"),
+            test_every=config.get("test_every"),
         )
 
     @classmethod
@@ -121,6 +126,7 @@ class Plan:
         reference: tuple[str, dict[str, Any]] | None = None,
         start: Source | None = None,
         mode: str = "generational",
+        test_every: int | None = None,
     ) -> Plan:
         """Return a plan of live objects, names, or dicts with a ``name`` and options."""
         if reference is None and space is None:
@@ -148,12 +154,14 @@ class Plan:
             source=source_of(optimizee, by_value=reference is None or not portable),
             start=start,
             mode=mode,
+            test_every=test_every,
         )
 
     def config(self) -> dict[str, Any]:
         """Return the plan as the plain data of ``run.yaml``."""
         config = {
             "mode": self.mode,
+            "test_every": self.test_every,
             "seed": self.seed,
             "weights": list(self.weights),
             "optimizee": self._optimizee(),
@@ -219,6 +227,12 @@ class Plan:
         """Whether ``value_and_grad`` runs in place of ``simulate``."""
         wanted = self.optimizer.uses_gradients and self.inner is None
         return wanted and has_gradients(self.optimizee)
+
+    @property
+    def test_parts(self) -> int:
+        """How many evaluations face all held-out tasks; 1 where there are none."""
+        family = family_of(self.optimizee)
+        return 1 if family is None else family.n_parts
 
     def _constants(self) -> dict[str, Any]:
         """Return the attributes of ``traj``, with the size of a multi-individual if that is set."""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from l2l.errors import L2LError, MissingExtra, nearest
 from l2l.evaluation import Failure, Floats, Status
+from l2l.heldout import HeldOutTests
 from l2l.space import Individual, ParameterSpace
 
 if TYPE_CHECKING:
@@ -170,6 +171,11 @@ class Trajectory:
         scores = np.nan_to_num(self.fitness) @ np.asarray(self.weights)
         return np.where(self.status == Status.OK, scores, -np.inf)
 
+    @property
+    def tests(self) -> HeldOutTests:
+        """Results on held-out tasks; none unless the run was begun with ``test_every``."""
+        return HeldOutTests.of(self._records.tests, len(self.weights), self.space.size)
+
     # -- evaluations --------------------------------------------------------------------------
 
     def entry(self, number: int) -> Entry:
@@ -217,26 +223,37 @@ class Trajectory:
         """Return ``(n,)`` the best score up to each evaluation."""
         return np.maximum.accumulate(self.score)
 
-    def generations(self) -> dict[str, NDArray[Any]]:
+    def generations(self, metric: str | None = None) -> dict[str, NDArray[Any]]:
         """Return one array a quantity, with one row a generation.
 
         ``generation``, ``n``, ``ok`` (numbers of evaluations), and of the fitness of those that
         ended ok ``best``, ``mean``, ``std``, each ``(g, m)``; NaN where none did.
+
+        Args:
+            metric: Of this metric in place of fitness, each ``(g, 1)``; ``best`` is that of the
+                individual with the best fitness.
         """
+        values = self.fitness if metric is None else self._metric(metric)[:, None]
         numbers, inverse, n = np.unique(self.generation, return_inverse=True, return_counts=True)
-        good = self.status == Status.OK
+        good = (self.status == Status.OK) & np.isfinite(values).all(axis=1)
         ok = np.bincount(inverse[good], minlength=len(numbers))
-        shape = (len(numbers), self.fitness.shape[1])
+        shape = (len(numbers), values.shape[1])
         best, total, squares = np.full(shape, np.nan), np.zeros(shape), np.zeros(shape)
-        np.add.at(total, inverse[good], self.fitness[good])
+        np.add.at(total, inverse[good], values[good])
         with np.errstate(invalid="ignore", divide="ignore"):
             mean = total / ok[:, None]
-            np.add.at(squares, inverse[good], (self.fitness[good] - mean[inverse[good]]) ** 2)
+            np.add.at(squares, inverse[good], (values[good] - mean[inverse[good]]) ** 2)
             std = np.sqrt(squares / ok[:, None])
         order = np.lexsort((self.score, inverse))  # the best of each generation comes last
         last = order[np.cumsum(n) - 1]
-        best[ok > 0] = self.fitness[last][ok > 0]
+        best[ok > 0] = values[last][ok > 0]
         return {"generation": numbers, "n": n, "ok": ok, "best": best, "mean": mean, "std": std}
+
+    def _metric(self, name: str) -> Floats:
+        """Return a metric ``(n,)``."""
+        if name not in (known := self.metrics):
+            raise L2LError(f"the run has no metric {name!r}; {nearest(name, known)}")
+        return known[name]
 
     def to_pandas(self) -> pd.DataFrame:
         """Return a table with a row an evaluation, and the columns of ``l2l export``."""
@@ -250,9 +267,14 @@ class Trajectory:
         table = {column.name: column.values(self.column(column.source)) for column in columns}
         return pd.DataFrame(table).set_index("id")
 
-    def digest(self) -> str:
-        """Return a SHA-256 of all that the same run must reproduce, independent of timing."""
-        return str(self._records.digest())
+    def digest(self, tests: bool = True) -> str:
+        """Return a SHA-256 of all that the same run must reproduce, independent of timing.
+
+        Args:
+            tests: Whether tests on held-out tasks count, but for the extra ones at the end. Without
+                them the digest is that of the same run untested.
+        """
+        return str(self._records.digest(tests))
 
 
 def load(path: str | PathLike[str]) -> Trajectory:

@@ -30,7 +30,7 @@ log = logging.getLogger("l2l")
 ARGUMENTS = (
     "name", "trajectory_name", "checkpoint", "log_stdout", "runner_params", "runner_parameter",
     "jube_parameter", "multiprocessing", "debug", "stop_run", "timeout", "overwrite", "resume",
-    "mode", "executor",
+    "mode", "executor", "test_every",
 )  # fmt: skip
 
 
@@ -60,8 +60,9 @@ class Experiment:
                 ``docs/jube.md``); ``executor``, a name or a dict with a name and options, in
                 place of what these mean; ``multiprocessing=False`` to evaluate in this process;
                 ``timeout`` of one evaluation in s (True and False: none); ``mode="async"`` for a
-                new individual as soon as a worker is free; ``overwrite`` an earlier run (it is
-                renamed to ``<name>.1``); ``resume`` it instead; ``checkpoint`` as loaded by
+                new individual as soon as a worker is free; ``test_every=10`` for tests on the
+                optimizee's held-out tasks every 10 generations; ``overwrite`` an earlier run (it
+                is renamed to ``<name>.1``); ``resume`` it instead; ``checkpoint`` as loaded by
                 ``load_trajectory``; ``trajectory_name``; ``log_stdout``, ``debug`` for more log.
 
         Returns:
@@ -207,6 +208,7 @@ class Experiment:
             source=source_of(optimizee, by_value=True),
             inner=inner,
             mode=self._settings.get("mode", "generational"),
+            test_every=self._settings.get("test_every"),
         )  # fmt: skip
 
 

@@ -13,6 +13,7 @@ need nothing more; parquet needs: pip install 'l2l[parquet]'.
 examples:
   l2l export results/mountain_car --to csv
   l2l export results/mountain_car --to sqlite --out history.db
+  l2l export results/mountain_car --to csv --tests
 """
 
 
@@ -24,6 +25,9 @@ def add_to(commands: Commands) -> None:
     parser.add_argument("run", metavar="RUN", help="folder of the run")
     parser.add_argument("--to", required=True, choices=("csv", "parquet", "sqlite"), help="format")
     parser.add_argument(
+        "--tests", action="store_true", help="the tests on held-out tasks, not the evaluations"
+    )
+    parser.add_argument(
         "--out", metavar="FILE", help="file to write; in the run's folder if left out"
     )
 
@@ -32,5 +36,5 @@ def export(args: argparse.Namespace) -> int:
     """Run the command."""
     from l2l.store.export import export
 
-    print(export(args.run, args.to, args.out))
+    print(export(args.run, args.to, args.out, tests=args.tests))
     return 0

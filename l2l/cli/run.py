@@ -13,6 +13,7 @@ The configuration is checked whole before anything starts. It looks like this:
   run: results/mountain_car           # folder of the run, from the current one
   seed: 1
   mode: generational                  # or async: a new individual as soon as a worker is free
+  test_every: 10                      # judge by held-out tasks after every 10 generations
   weights: [1.0]                      # one an objective; -1 minimises
   optimizee: {name: mountain_car, episodes: 1}
   optimizer: {name: genetic_algorithm, pop_size: 32}
@@ -74,6 +75,12 @@ def add_choices(parser: argparse.ArgumentParser) -> None:
         help="async: a new individual as soon as a worker is free, for the optimizers that can",
     )
     parser.add_argument(
+        "--test-every",
+        type=int,
+        metavar="N",
+        help="test on the optimizee's held-out tasks after every N generations",
+    )
+    parser.add_argument(
         "--from",
         dest="start",
         metavar="RUN",
@@ -117,6 +124,9 @@ def load_config(args: argparse.Namespace) -> dict[str, Any]:
         changes.append(Override(("seed",), args.seed, f"--seed {args.seed}"))
     if args.mode is not None:
         changes.append(Override(("mode",), args.mode, f"--mode {args.mode}"))
+    if args.test_every is not None:
+        label = f"--test-every {args.test_every}"
+        changes.append(Override(("test_every",), args.test_every, label))
     if args.start is not None:
         changes.append(Override(("from",), args.start, f"--from {args.start}"))
     if args.run is not None:

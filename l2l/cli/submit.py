@@ -31,7 +31,10 @@ examples:
 """
 
 #: Settings of `l2l run` alone: their flag, and where the parser puts it.
-_RUN_ONLY = {"--set": "set", "--seed": "seed", "--mode": "mode", "--from": "start", "--run": "run"}
+_RUN_ONLY = {
+    "--set": "set", "--seed": "seed", "--mode": "mode", "--test-every": "test_every",
+    "--from": "start", "--run": "run",
+}  # fmt: skip
 
 
 def add_to(commands: Commands) -> None:

@@ -16,6 +16,7 @@ from l2l import registry
 from l2l.config.document import Document, Override
 from l2l.config.parameters import check_arguments, check_options, names_of
 from l2l.errors import ConfigError, nearest
+from l2l.heldout import check_every
 from l2l.loop import Stop
 from l2l.options import Options, option
 from l2l.plan import MODES, check_mode
@@ -31,7 +32,7 @@ CLASSES: dict[str, Kind] = {
 RECORDED = ("schema", "source", "space")
 
 #: Names that a configuration may give at the top.
-NAMES = ("name", "run", "mode", "seed", "weights", *CLASSES, "stop", "from")
+NAMES = ("name", "run", "mode", "test_every", "seed", "weights", *CLASSES, "stop", "from")
 
 
 class Basics(Options):
@@ -40,6 +41,7 @@ class Basics(Options):
     name: str = option("run", "name of the run; that of its folder if none")
     run: str = option("results/run", "folder of the run")
     mode: str = option("generational", "generational, or async: nobody waits", choices=MODES)
+    test_every: int | None = option(None, "test on held-out tasks after N generations", low=1)
     seed: int = option(1, "of all randomness of the run", low=0)
 
 
@@ -51,8 +53,8 @@ def load(path: str | PathLike[str], overrides: Sequence[str | Override] = ()) ->
         overrides: ``section.name=value`` each, in place of what the file says.
 
     Returns:
-        ``name``, ``run``, ``mode``, ``seed``, ``weights``, ``optimizee``, ``optimizer``,
-        ``executor``, ``stop`` and ``from``, with all defaults filled in.
+        ``name``, ``run``, ``mode``, ``test_every``, ``seed``, ``weights``, ``optimizee``,
+        ``optimizer``, ``executor``, ``stop`` and ``from``, with all defaults filled in.
 
     Raises:
         ConfigError: With all errors that were found.
@@ -99,7 +101,9 @@ def _spell_out_names(document: Document) -> None:
 def _basics(document: Document) -> dict[str, Any]:
     path = document.path.absolute()
     given: dict[str, Any] = {
-        key: document.data[key] for key in ("name", "run", "mode", "seed") if key in document.data
+        field.name: document.data[field.name]
+        for field in dataclasses.fields(Basics)
+        if field.name in document.data
     }
     given = {key: value for key, value in given.items() if value not in (None, "")}
     given.setdefault("name", _name(path, given.get("run")))
@@ -191,13 +195,18 @@ def _nameless(section: str, name: Any) -> str:
 
 
 def _check_mode(document: Document, resolved: dict[str, Any]) -> None:
-    """Note an error if the optimizer can't do what the mode asks."""
+    """Note an error if the optimizer can't do what the mode asks, or the mode has no tests."""
     if document.problems:
         return
     try:
         check_mode(resolved["mode"], registry.load("optimizers", resolved["optimizer"]["name"]))
     except ConfigError as error:
         document.problem(("mode",), str(error))
+    try:
+        if resolved["test_every"] is not None:
+            check_every(resolved["test_every"], resolved["mode"])
+    except ConfigError as error:
+        document.problem(("test_every",), str(error))
 
 
 def _check_ends(document: Document, resolved: dict[str, Any]) -> None:

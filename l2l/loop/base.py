@@ -74,6 +74,8 @@ class OuterLoop(ABC):
         seed: Of the run.
         progress: Told what happens.
         warm: Tells a new optimizer what is known already.
+        test_every: Test on held-out tasks after so many generations; None: never.
+        test_parts: How many evaluations face all held-out tasks.
     """
 
     optimizer: Optimizer
@@ -86,6 +88,8 @@ class OuterLoop(ABC):
     seed: int
     progress: Progress
     warm: Callable[[Optimizer], None]
+    test_every: int | None = None
+    test_parts: int = 1
 
     def make_landing(self) -> Landing:
         """Return what hands jobs to the executor; it knows the run times of earlier starts."""

@@ -14,6 +14,7 @@ import numpy as np
 from l2l.errors import L2LError
 from l2l.evaluation import Ints, Job, seeds
 from l2l.loop.base import SYNC_EVERY, OuterLoop, counted
+from l2l.loop.heldout import HeldOut
 from l2l.loop.points import Points, summary
 from l2l.records import Block, block_of, merge, select
 
@@ -26,22 +27,26 @@ class GenerationalLoop(OuterLoop):
     def run(self) -> str:
         """Run until a criterion holds; return which."""
         self.landing = self.make_landing()
+        self.held_out = self._make_held_out()
         generation, told = self._restore()
         self.progress.start(self.stop.generations, self.stop.evaluations, self.store.tally.n)
         recorded = self.store.since(told)
-        while (reason := self._reason(generation, told)) is None:
+        while (reason := self._criterion(generation, told) or self.request.reason) is None:
             current = self._ask(generation, told, recorded)
             records = self._evaluate(generation, current, recorded)
-            if records is None:  # stopped in the middle; what has landed is on disk
+            if records is None or not self._tell(generation, current, records):
+                # stopped in the middle; what has landed is on disk
                 reason = self.budget_spent() or self.request.reason or "stopped"
+                self._test_last(generation, told)
                 break
-            self._tell(generation, current, records)
             generation, told = generation + 1, told + len(current.ids)
             if len(recorded["id"]) and recorded["id"][-1] < told:
                 recorded = select(recorded, slice(0, 0))  # all replayed
             self.store.snapshot(self.optimizer.state(), generation, told)
             self.store.maybe_seal()
         else:
+            if not self._test_last(generation, told):
+                reason = self.request.reason or reason
             self.store.snapshot(self.optimizer.state(), generation, told, force=True)
         self.progress.stop(reason)
         return reason
@@ -59,8 +64,8 @@ class GenerationalLoop(OuterLoop):
         self.optimizer.restore(snapshot.state)
         return snapshot.generation, snapshot.told
 
-    def _reason(self, generation: int, told: int) -> str | None:
-        """Return why the run is over, or None.
+    def _criterion(self, generation: int, told: int) -> str | None:
+        """Return which criterion ends the run for good, or None.
 
         A best that is recorded and not yet told lies ahead of a run that is being replayed: its
         generation ends first, after an interruption as without one.
@@ -77,7 +82,7 @@ class GenerationalLoop(OuterLoop):
             text = self.patience_text(generation - 1 - best.generation)
             if text is not None:
                 return text
-        return self.budget_spent() or self.request.reason
+        return self.budget_spent()
 
     # -- ask ----------------------------------------------------------------------------------
 
@@ -135,10 +140,28 @@ class GenerationalLoop(OuterLoop):
 
     # -- tell ---------------------------------------------------------------------------------
 
-    def _tell(self, number: int, current: Points, records: Block) -> None:
+    def _tell(self, number: int, current: Points, records: Block) -> bool:
+        """Tell a generation, and test it if it is due; return whether all of that was done."""
         weights = self.optimizer.weights
         evaluations = current.told(records, self.optimizer.space, weights)
         if number == 0 and not evaluations.ok.any():
             self.give_up()
         self.optimizer.tell(evaluations)
-        self.progress.generation(summary(number, evaluations, weights, self.store.tally))
+        tested, held_out = True, self.held_out
+        if held_out is not None and held_out.due(number):
+            tested = held_out.run(number, records)
+        last = {} if held_out is None else {"test": held_out.last}
+        self.progress.generation(summary(number, evaluations, weights, self.store.tally) | last)
+        return tested
+
+    # -- test ---------------------------------------------------------------------------------
+
+    def _make_held_out(self) -> HeldOut | None:
+        """Return what tests on held-out tasks, if anything is to be tested."""
+        return None if self.test_every is None else HeldOut(self, self.test_every, self.test_parts)
+
+    def _test_last(self, generation: int, told: int) -> bool:
+        """Test the last generation where a criterion has ended the run; return whether it was."""
+        if self.held_out is None or not generation or self._criterion(generation, told) is None:
+            return True
+        return self.held_out.run(generation - 1, self.store.generation(generation - 1))

@@ -115,6 +115,22 @@ class Points:
         return by_value * space.slope(self.values)
 
 
+def recommended_values(optimizer: Optimizer, bounding: Bounding | None, seed: int) -> Floats | None:
+    """Return the values ``(d,)`` that an optimizer would settle for, inside all bounds, or None.
+
+    ``seed`` is what ``bounding`` may draw from.
+    """
+    point, space = optimizer.recommended, optimizer.space
+    if point is None:
+        return None
+    values = space.repair(space.from_search(point[None]))
+    if bounding is not None:
+        with seeded_globals(seed):
+            values = space.confined(values, bounding)
+    first: Floats = values[0]
+    return first
+
+
 def evaluation_of(point: Points, record: Block, optimizer: Optimizer) -> Evaluations:
     """Return the one evaluation that the optimizer is told.
 

@@ -48,6 +48,9 @@ SIDE: dict[str, str] = {**REPAIRS, **ASKS}
 #: for (asynchronous runs only), and the place in the order of landing.
 MADE: dict[str, str] = {"known": "<i8", "landed": "<i8"}
 
+#: A column of results on held-out tasks, made from their ids.
+ROLE: dict[str, str] = {"role": "|u1"}
+
 #: Wide columns that a block may have -> the name of their width in its head.
 WIDE: dict[str, str] = {"observation": "k", "gradient": "g"}
 
@@ -59,7 +62,7 @@ _BYTES = ("draw", "status")
 @functools.cache
 def dtype_of(name: str) -> np.dtype[Any]:
     """Return the type of a column."""
-    return np.dtype(COLUMNS.get(name) or SIDE.get(name) or MADE.get(name, "<f8"))
+    return np.dtype({**COLUMNS, **SIDE, **MADE, **ROLE}.get(name, "<f8"))
 
 
 class _Column(NamedTuple):

@@ -21,9 +21,9 @@ from l2l.errors import RunLocked, StoreError
 from l2l.store import frames as fr
 from l2l.store.journal import write_new
 
-#: Version of the format of run folders, and of those of asynchronous runs, whose blocks have the
-#: columns of asks, too; a reader refuses any other.
-SCHEMA, SCHEMA_IN_ORDER = 1, 2
+#: Version of the format of run folders; of those of asynchronous runs, whose blocks have the
+#: columns of asks, too; and of those with tests on held-out tasks. A reader refuses any other.
+SCHEMA, SCHEMA_IN_ORDER, SCHEMA_WITH_TESTS = 1, 2, 3
 
 _JOURNAL = re.compile(r"journal-(\d+)")
 _TEMPORARY = re.compile(r"(journal-\d+\.\d+|history-\d+|run\.yaml|provenance\.json)\.tmp")
@@ -42,10 +42,10 @@ def pending_history(path: Path, epoch: int) -> Path:
 
 def check_schema(version: Any, name: str) -> None:
     """Raise StoreError if a file has a format that is not known here."""
-    if version not in (SCHEMA, SCHEMA_IN_ORDER):
+    if version not in (SCHEMA, SCHEMA_IN_ORDER, SCHEMA_WITH_TESTS):
         raise StoreError(
-            f"{name} has schema version {version}, this l2l reads versions {SCHEMA} and "
-            f"{SCHEMA_IN_ORDER}; install the version of l2l that wrote the run (see "
+            f"{name} has schema version {version}, this l2l reads versions {SCHEMA} to "
+            f"{SCHEMA_WITH_TESTS}; install the version of l2l that wrote the run (see "
             "provenance.json)"
         )
 

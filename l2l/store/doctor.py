@@ -15,15 +15,17 @@ import h5py
 import numpy as np
 
 from l2l.errors import StoreError
+from l2l.evaluation import Status
 from l2l.store import claims, files, owner
 from l2l.store import frames as fr
-from l2l.store.blocks import shape_of
+from l2l.store.blocks import Block, shape_of
 from l2l.store.contents import Contents, Part, open_contents
 from l2l.store.survey import Survey
 
 _NAMES = {
     fr.HEAD: "header", fr.BLOCK: "block of results", fr.FAILURES: "list of failures",
     fr.STATE: "optimizer state", fr.NOTE: "event", fr.CLOSED: "closing mark",
+    fr.TEST: "block of tests on held-out tasks",
 }  # fmt: skip
 #: So many bytes of a dataset are checked at once.
 _PIECE = 4 << 20
@@ -198,7 +200,7 @@ def _check_whole(report: Report, contents: Contents, config: dict[str, Any]) -> 
     try:
         in_order = files.told_in_order(config)
         survey = Survey(contents, files.weights_of(config), in_order=in_order)
-        ids = survey.ids()
+        ids, tests = survey.ids(), survey.all_tests()
     except (StoreError, OSError, KeyError, ValueError) as error:
         report.bad.append(f"history and journals together: {error}")
         return
@@ -210,5 +212,22 @@ def _check_whole(report: Report, contents: Contents, config: dict[str, Any]) -> 
     missing = int(ids.max()) + 1 - len(np.unique(ids)) if len(ids) else 0
     text = f"{len(ids)} evaluations in all, {survey.tally.ok} of them ended ok"
     report.good.append(text + (f"; {missing} have no record (a resume runs them)" * bool(missing)))
+    if tests:
+        _check_tests(report, tests, files.test_every(config))
     if (stands := survey.stands()) is not None:
         report.good.append(f"optimizer state of generation {stands[0]}")
+
+
+def _check_tests(report: Report, tests: Block, every: int | None) -> None:
+    """Check that each generation that was to be tested has as many results as the others."""
+    generations, counts = np.unique(tests["generation"], return_counts=True)
+    ok = int((tests["status"] == Status.OK).sum())
+    report.good.append(f"{len(tests['id'])} tests on held-out tasks, {ok} of them ended ok")
+    twice = len(tests["id"]) - len(np.unique(tests["id"]))
+    if twice:
+        report.bad.append(f"{twice} tests on held-out tasks are recorded twice")
+    there = dict(zip(generations.tolist(), counts.tolist(), strict=True))
+    due = range(0, int(generations.max()), every or 1)  # the last one may not have ended
+    lacks = [str(g) for g in due if g % (every or 1) == 0 and there.get(g, 0) < counts.max()]
+    if lacks:
+        report.good.append(f"tests of generation {', '.join(lacks)} are not all there")

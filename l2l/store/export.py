@@ -6,7 +6,7 @@ import contextlib
 import csv
 import os
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from l2l.errors import ConfigError, MissingExtra, StoreError, nearest
 from l2l.evaluation import Status
+from l2l.heldout import role_of
 from l2l.space import Parameter
 from l2l.store.blocks import MADE, WIDE, Block, dtype_of
 from l2l.store.journal import explain
@@ -42,7 +43,13 @@ class Column:
     values: Callable[[NDArray[Any]], NDArray[Any]]
 
 
-def export(path: str | PathLike[str], to: str, out: str | PathLike[str] | None = None) -> Path:
+def export(
+    path: str | PathLike[str],
+    to: str,
+    out: str | PathLike[str] | None = None,
+    *,
+    tests: bool = False,
+) -> Path:
     """Write the history of a run as one table, ordered by id.
 
     The columns are id, generation, index, each element of each parameter, fitness (``fitness[0]``
@@ -52,27 +59,32 @@ def export(path: str | PathLike[str], to: str, out: str | PathLike[str] | None =
 
     Args:
         path: Folder of the run.
-        to: ``csv``, ``parquet`` or ``sqlite`` (a table ``evaluations``).
-        out: The file to write, replaced if it exists; ``evaluations.<to>`` in the run folder if
-            None.
+        to: ``csv``, ``parquet`` or ``sqlite`` (a table ``evaluations`` or ``tests``).
+        out: The file to write, replaced if it exists; ``evaluations.<to>`` or ``tests.<to>`` in
+            the run folder if None.
+        tests: The results on held-out tasks in place of the evaluations: ``role`` (0 best
+            individual of the generation, 1 recommended one) and ``part`` are in place of index.
 
     Returns:
         The file that was written.
 
     Raises:
-        ConfigError: If the format is unknown, or can't hold so many columns.
+        ConfigError: If the format is unknown, or can't hold so many columns; or if there are no
+            tests.
         MissingExtra: If ``parquet`` is asked for and pyarrow is not installed.
         StoreError: If the run can't be read, or the file can't be written.
     """
     writers = {"csv": _write_csv, "parquet": _write_parquet, "sqlite": _write_sqlite}
     if to not in writers:
         raise ConfigError(f"can't export to {to!r}; {nearest(str(to), writers)}")
-    target = Path(out) if out is not None else Path(path) / f"evaluations.{to}"
+    table = "tests" if tests else "evaluations"
+    target = Path(out) if out is not None else Path(path) / f"{table}.{to}"
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     with Records(path) as records:
-        columns = table_columns(records)
+        columns = columns_of_tests(records) if tests else table_columns(records)
+        rows = _all_tests(records, columns) if tests else _batches(records, columns)
         try:
-            writers[to](temporary, columns, _batches(records, columns))
+            writers[to](temporary, columns, rows, table)
             os.replace(temporary, target)
         except OSError as error:
             raise StoreError(_text(error, target)) from error
@@ -95,22 +107,48 @@ def _text(error: OSError, target: Path) -> str:
 
 def table_columns(records: Records) -> list[Column]:
     """Return the columns of the table of a run; no two names are equal, in any case."""
+    names = records.names()
     columns = [_plain(name) for name in ("id", "generation", "index")]
+    columns += _outcome_columns(records, names)
+    for name in WIDE:
+        if name in names:
+            columns += _flat(name, records.width(name), always=True)
+    columns += [_plain(name) for name in MADE if name in names]
+    return _distinct([*columns, *_end_columns()])
+
+
+def columns_of_tests(records: Records) -> list[Column]:
+    """Return the columns of the table of a run's tests on held-out tasks.
+
+    Raises:
+        ConfigError: If there are none.
+    """
+    if not records.tests:
+        raise ConfigError(
+            f"{records.path} has no tests on held-out tasks; a run has them that was begun with "
+            "test_every"
+        )
+    columns = [_plain("id"), _plain("generation"), _plain("role"), _plain("index", "part")]
+    columns += _outcome_columns(records, list(records.tests))
+    return _distinct([*columns, *_end_columns()])
+
+
+def _outcome_columns(records: Records, names: Sequence[str]) -> list[Column]:
+    """Return columns of parameters, fitness, and those metrics that are among the names."""
+    columns = []
     at = 0
     for parameter in records.space.parameters:
         for place, name in enumerate(parameter.column_names):
             columns.append(_of_parameter(parameter, name, at + place))
         at += parameter.size
     columns += _flat("fitness", len(records.tally.weights), always=False)
-    names = records.names()
-    columns += [_plain(name, name[8:]) for name in names if name.startswith("metrics/")]
-    for name in WIDE:
-        if name in names:
-            columns += _flat(name, records.width(name), always=True)
-    columns += [_plain(name) for name in MADE if name in names]
-    columns.append(Column("status", "str", "status", lambda status: _STATUS[status]))
-    columns += [_plain(name) for name in ("draw", "seed", "started", "duration", "worker")]
-    return _distinct(columns)
+    return columns + [_plain(name, name[8:]) for name in names if name.startswith("metrics/")]
+
+
+def _end_columns() -> list[Column]:
+    """Return the columns with which a table ends."""
+    status = Column("status", "str", "status", lambda status: _STATUS[status])
+    return [status, *map(_plain, ("draw", "seed", "started", "duration", "worker"))]
 
 
 def _plain(source: str, name: str | None = None) -> Column:
@@ -164,6 +202,12 @@ def _batches(records: Records, columns: list[Column]) -> Iterator[list[NDArray[A
         yield [_values(column, block) for column in columns]
 
 
+def _all_tests(records: Records, columns: list[Column]) -> Iterator[list[NDArray[Any]]]:
+    """Yield the columns' values of all tests, in one piece."""
+    block = {**records.tests, "role": role_of(records.tests["id"])}
+    yield [_values(column, block) for column in columns]
+
+
 def _values(column: Column, block: Block) -> NDArray[Any]:
     return column.values(block[column.source])
 
@@ -182,7 +226,7 @@ def _rows(batch: list[NDArray[Any]]) -> Iterator[tuple[Any, ...]]:
     return zip(*lists, strict=True)
 
 
-def _write_csv(target: Path, columns: list[Column], batches: Iterator[Any]) -> None:
+def _write_csv(target: Path, columns: list[Column], batches: Iterator[Any], _table: str) -> None:
     with open(target, "w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow([column.name for column in columns])
@@ -190,7 +234,7 @@ def _write_csv(target: Path, columns: list[Column], batches: Iterator[Any]) -> N
             writer.writerows(_rows(batch))
 
 
-def _write_sqlite(target: Path, columns: list[Column], batches: Iterator[Any]) -> None:
+def _write_sqlite(target: Path, columns: list[Column], batches: Iterator[Any], table: str) -> None:
     types = {"int": "INTEGER", "bool": "INTEGER", "float": "REAL", "str": "TEXT"}
     names = ['"' + column.name.replace('"', '""') + '"' for column in columns]
     spec = ", ".join(f"{n} {types[c.kind]}" for n, c in zip(names, columns, strict=True))
@@ -203,15 +247,17 @@ def _write_sqlite(target: Path, columns: list[Column], batches: Iterator[Any]) -
                 "export to parquet or csv"
             )
         with database:
-            database.execute(f"CREATE TABLE evaluations ({spec}, PRIMARY KEY (id))")
-            insert = f"INSERT INTO evaluations VALUES ({', '.join('?' * len(columns))})"
+            database.execute(f"CREATE TABLE {table} ({spec}, PRIMARY KEY (id))")
+            insert = f"INSERT INTO {table} VALUES ({', '.join('?' * len(columns))})"
             for batch in batches:
                 database.executemany(insert, _rows(batch))
     finally:
         database.close()
 
 
-def _write_parquet(target: Path, columns: list[Column], batches: Iterator[Any]) -> None:
+def _write_parquet(
+    target: Path, columns: list[Column], batches: Iterator[Any], _table: str
+) -> None:
     try:
         import pyarrow as pa
         import pyarrow.parquet as pq

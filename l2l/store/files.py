@@ -71,8 +71,16 @@ def told_in_order(config: Mapping[str, Any]) -> bool:
     return config.get("mode") == "async"
 
 
+def test_every(config: Mapping[str, Any]) -> int | None:
+    """Return after how many generations a run is tested on held-out tasks; None: never."""
+    every: int | None = config.get("test_every")
+    return every
+
+
 def schema_of(config: Mapping[str, Any]) -> int:
     """Return the version of the format that a run has."""
+    if test_every(config) is not None:
+        return claims.SCHEMA_WITH_TESTS
     return claims.SCHEMA_IN_ORDER if told_in_order(config) else claims.SCHEMA
 
 

@@ -54,6 +54,7 @@ class Store:
         tally: Running counts of all that is recorded.
         first_failure: The first attempt that did not end ok, or None.
         damage: What could not be read when the run was opened, in words.
+        tested: Ids of all recorded tests on held-out tasks.
     """
 
     def __init__(
@@ -65,13 +66,15 @@ class Store:
         self.first_failure: Failure | None = next(survey.all_failures(), None)
         self.damage = list(survey.contents.damage)
         self._ids = IdSet(survey.ids())
+        self.tested = survey.test_ids()
         self._shapes = survey.shapes
         self._adopt(fd, head)
         self._since_state = 0
-        self._results = sum(place.frame.length for place in survey.blocks + survey.failures)
+        unsealed = survey.blocks + survey.failures + survey.tests
+        self._results = sum(place.frame.length for place in unsealed)
         self._last_state = survey.snapshot(self._ids.complete)
         self._state_print = _print(self._last_state)
-        self._unsealed = bool(survey.blocks or survey.failures or survey.states)
+        self._unsealed = bool(unsealed or survey.states)
         self._seal_from = SEAL_FROM
         self._lost: RunLocked | None = None
         self._key = takeover.key(path)
@@ -216,6 +219,24 @@ class Store:
             self._last_state = None  # it may not have been the last one that is of use
             self.tally.add(block)
 
+    def append_tests(self, block: Block, failures: Sequence[Failure] = ()) -> None:
+        """Write results on held-out tasks, which count nowhere else; otherwise as :meth:`append`.
+
+        Args:
+            block: Columns of equal length; ids are negative, ``index`` is the part of the tasks.
+            failures: What is kept of attempts that did not end ok.
+        """
+        frames = fr.pack(fr.FAILURES, encode_failures(failures)) if failures else []
+        fresh = [int(number) not in self.tested for number in block["id"]]
+        if any(fresh):
+            block = rows_of(block, np.array(fresh))
+            frames += fr.pack(fr.TEST, encode_block(block))
+        if frames:
+            self._write(frames)
+            self._results += sum(map(len, frames))
+            self._unsealed = True
+            self.tested.update(block["id"].tolist())
+
     def _write_large(self, before: list[fr.Buffer], payload: list[fr.Buffer]) -> int:
         """Write a large block, after something else; return the number of bytes of both."""
         if before:
@@ -293,15 +314,29 @@ class Store:
 
     def since(self, first_id: int) -> Block:
         """Return all records whose id is at least ``first_id``, ordered by id."""
-        wide = {"parameters": (files.width_of(self.config),), "fitness": (len(self.tally.weights),)}
         with self._read() as survey:
-            return survey.since(first_id, {**wide, **self._shapes})
+            return survey.since(first_id, {**self._wide, **self._shapes})
+
+    def generation(self, number: int) -> Block:
+        """Return all records of one generation, ordered by id."""
+        with self._read() as survey:
+            return survey.generation(number, {**self._wide, **self._shapes})
+
+    def tests(self) -> Block:
+        """Return all results on held-out tasks, as they were due; empty where there are none."""
+        with self._read() as survey:
+            return survey.all_tests()
+
+    @property
+    def _wide(self) -> dict[str, tuple[int, ...]]:
+        """Shape of one row of the wide columns, for a run that has no row yet."""
+        m = len(self.tally.weights)
+        return {"parameters": (files.width_of(self.config),), "fitness": (m,)}
 
     def landed(self, first_row: int) -> Block:
         """Return all records from a row on, in order of landing, with the repairs of all."""
-        wide = {"parameters": (files.width_of(self.config),), "fitness": (len(self.tally.weights),)}
         with self._read() as survey:
-            return survey.landed(first_row, {**wide, **self._shapes})
+            return survey.landed(first_row, {**self._wide, **self._shapes})
 
     def run_times(self, most: int) -> list[float]:
         """Return the durations of those of the last ``most`` evaluations that ended ok, in s."""

@@ -23,6 +23,8 @@ HEADER = struct.Struct("<4s4sQII")
 
 #: Kinds of frames.
 HEAD, BLOCK, FAILURES, STATE, NOTE, CLOSED = b"head", b"rows", b"fail", b"stat", b"note", b"done"
+#: Results on held-out tasks, laid out as a block.
+TEST = b"test"
 
 #: Frames up to this size are written as one piece; larger ones are gathered without a copy.
 _COPIED = 1 << 16

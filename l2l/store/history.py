@@ -146,6 +146,25 @@ class History:
     # -- the rest -----------------------------------------------------------------------------
 
     @_named
+    def test_ids(self) -> NDArray[np.int64]:
+        """Return the ids of the results on held-out tasks."""
+        dataset = self._dataset("test/id")
+        ids: NDArray[np.int64] = np.zeros(0, np.int64) if dataset is None else self._read(dataset)
+        return ids
+
+    @_named
+    def tests(self) -> dict[str, NDArray[Any]]:
+        """Return the results on held-out tasks as columns; empty where there are none."""
+        group = self._dataset("test")
+        if group is None:
+            return {}
+        places = [name for name in group if isinstance(group[name], h5py.Dataset)]
+        places += [f"metrics/{name}" for name in group.get("metrics", ())]
+        return {
+            schema.column_at(place): self._read(group[place]) for place in places if place != "role"
+        }
+
+    @_named
     def snapshot(self) -> Snapshot | None:
         """Return the optimizer's last state, or None."""
         stands = self.stands

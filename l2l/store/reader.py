@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from l2l.errors import StoreError, nearest
 from l2l.evaluation import Failure, Status
+from l2l.records import select
 from l2l.space import ParameterSpace
 from l2l.store import files, owner
 from l2l.store.blocks import COLUMNS, MADE, SIDE, WIDE, Block, dtype_of, pad
@@ -130,7 +131,7 @@ class Records:
 
     def lost(self) -> int:
         """Return how many evaluations were lost with their node or job and tried again."""
-        ids = self._survey.lost()
+        ids = {number for number in self._survey.lost() if number >= 0}  # not those of tests
         if not ids:
             return 0
         status, numbers = self.column("status"), self.column("id")
@@ -240,6 +241,14 @@ class Records:
         order = np.lexsort((columns, ids))
         return ids[order], columns[order], values[order]
 
+    @functools.cached_property
+    def tests(self) -> Block:
+        """All results on held-out tasks, in the order in which they were due; empty if none.
+
+        Their ids are negative, and ``index`` is the part of the tasks.
+        """
+        return self._survey.all_tests()
+
     # -- everything, in pieces ----------------------------------------------------------------
 
     def iter_by_id(self, names: list[str]) -> Iterator[Block]:
@@ -261,13 +270,31 @@ class Records:
         one_by_one = [self.columns(names, int(row), int(row) + 1) for row in rows]
         return {name: np.concatenate([b[name] for b in one_by_one]) for name in names}
 
-    def digest(self) -> str:
+    def digest(self, tests: bool = True) -> str:
         """Return a SHA-256 (hexadecimal) of all that the same run must reproduce.
 
         It takes the evaluations ordered by id, so neither the order in which they landed, nor
         what is sealed, nor times, hosts and workers change it. Of an asynchronous run the order in
-        which they landed, and what was known when each was asked for, count too.
+        which they landed, and what was known when each was asked for, count too. Tests on held-out
+        tasks count where there are any, but for an extra one at the end, which depends on when the
+        run was told to stop.
+
+        Args:
+            tests: Whether tests count. Without them a run has the digest that it has untested.
         """
+        evaluations = self._digest()
+        every = files.test_every(self.config)
+        if not tests or every is None or not self.tests:
+            return evaluations
+        total = hashlib.sha256(evaluations.encode())
+        block = select(self.tests, self.tests["generation"] % every == 0)
+        for name in [*CANONICAL, *sorted(n for n in block if n.startswith("metrics/"))]:
+            total.update(f"{name} {block[name].dtype.str} {block[name].shape}\n".encode())
+            total.update(_canonical(block[name]))
+        return total.hexdigest()
+
+    def _digest(self) -> str:
+        """Return the digest of the evaluations."""
         extra = [n for n in self.names() if n in WIDE or n.startswith("metrics/") or n in MADE]
         names = [*CANONICAL, *extra]
         hashes = {name: hashlib.sha256() for name in names}

@@ -36,6 +36,9 @@ MEANING: dict[str, tuple[str, str]] = {
         "how many results had been told when a point was asked for; row i is evaluation i; -1 if "
         "that is not known (asynchronous runs only)",
     ),
+    "test/id": ("1", "number of the test in the run, from -1 downwards"),
+    "test/role": ("1", "what was tested: 0 best individual of the generation, 1 recommended one"),
+    "test/index": ("1", "which part of the held-out tasks it faced, from 0"),
     "failures/id": ("1", "evaluation of which this attempt did not end ok"),
     "failures/draw": ("1", "which attempt it was, from 0"),
     "failures/status": ("1", f"how it ended: {STATUS_TEXT}"),
@@ -60,7 +63,7 @@ FAILURES: dict[str, str] = {
 }
 
 #: Whole numbers that compress well; the rest is stored as it is.
-_COMPRESSED = {"id", "generation", "index", "status", "draw", "worker"}
+_COMPRESSED = {"id", "generation", "index", "status", "draw", "worker", "role"}
 #: Rows of a chunk: many where chunks shrink, few where a small run would pay for empty rows.
 _ROWS_COMPRESSED, _ROWS_RAW, _BYTES_RAW = 4096, 512, 1 << 15
 
@@ -87,13 +90,15 @@ def column_at(place: str) -> str:
 
 
 def describe(dataset: Any, place: str) -> None:
-    """Give a dataset its unit and description."""
+    """Give a dataset its unit and description; those of tests have the ones of evaluations."""
+    if place not in MEANING:
+        place = place.removeprefix("test/")
     key = "metrics/*" if place.startswith("metrics/") else place  # else one of MEANING
     dataset.attrs["unit"], dataset.attrs["description"] = MEANING[key]
 
 
-def create(file: Any, place: str, dtype: Any, tail: tuple[int, ...] = ()) -> Any:
-    """Return a new empty dataset that can grow, with checksums."""
+def create(group: Any, place: str, dtype: Any, tail: tuple[int, ...] = ()) -> Any:
+    """Return a new empty dataset of a file or group that can grow, with checksums."""
     dtype = np.dtype(dtype)
     size = dtype.itemsize * int(np.prod(tail))
     if place in _COMPRESSED or place.startswith(("repairs/", "failures/", "asks/")):
@@ -101,7 +106,7 @@ def create(file: Any, place: str, dtype: Any, tail: tuple[int, ...] = ()) -> Any
         rows = _ROWS_COMPRESSED if place != "failures/text" else 1 << 18
     else:
         options, rows = {}, max(1, min(_ROWS_RAW, _BYTES_RAW // max(1, size)))
-    dataset = file.create_dataset(
+    dataset = group.create_dataset(
         place,
         shape=(0, *tail),
         maxshape=(None,) * (1 + len(tail)) if place == "observation" else (None, *tail),
@@ -111,7 +116,7 @@ def create(file: Any, place: str, dtype: Any, tail: tuple[int, ...] = ()) -> Any
         fletcher32=True,
         **options,
     )
-    describe(dataset, place)
+    describe(dataset, f"{group.name.strip('/')}/{place}".strip("/"))
     return dataset
 
 

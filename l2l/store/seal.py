@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from l2l.errors import StoreError
 from l2l.evaluation import Failure
+from l2l.heldout import role_of
 from l2l.store import frames as fr
 from l2l.store import schema
 from l2l.store.blocks import ASKS, REPAIRS, Block, decode_block, decode_failures, dtype_of, pad
@@ -64,10 +65,14 @@ def _write_all(
     out: Target,
 ) -> None:
     rows = _Rows(file, contents.history.rows if contents.history else 0, root)
+    tests: _Tests | None = None
     state = None
     for frame, payload, _ in contents.frames():
         if frame.kind == fr.BLOCK:
             rows.take(payload)
+        elif frame.kind == fr.TEST:
+            tests = tests or _Tests(file, root)
+            tests.take(payload)
         elif frame.kind == fr.FAILURES:
             rows.failures += decode_failures(payload)
         elif frame.kind == fr.NOTE:
@@ -75,9 +80,10 @@ def _write_all(
         elif frame.kind == fr.STATE and usable(stands(payload)[1], rows.taken, *recorded):
             state = payload
         out.check()
-    rows.write()
-    out.check()
-    rows.finish()
+    for table in (rows, tests) if tests else (rows,):
+        table.write()
+        out.check()
+        table.finish()
     if rows.n != root["tally"]["n"]:
         raise StoreError(f"{root['tally']['n']} evaluations are counted, {rows.n} were found")
     if state is not None:
@@ -97,7 +103,7 @@ def check_space(path: Path, contents: Contents) -> None:
 
 
 class _Rows:
-    """Appends blocks to the datasets, many at a time."""
+    """Appends blocks to the datasets of a file or group, many at a time."""
 
     def __init__(self, file: Any, n: int, root: Mapping[str, Any]) -> None:
         self.file = file
@@ -115,11 +121,14 @@ class _Rows:
 
     def take(self, payload: memoryview) -> None:
         """Take the block in a frame."""
-        self._blocks.append(decode_block(payload))
+        self._blocks.append(self._decoded(payload))
         self._rows += len(self._blocks[-1]["id"])
         self._bytes += len(payload)
         if self._rows >= _ROWS or self._bytes >= _BYTES:
             self.write()
+
+    def _decoded(self, payload: memoryview) -> Block:
+        return decode_block(payload)
 
     def write(self) -> None:
         """Write what was taken."""
@@ -195,6 +204,18 @@ class _Rows:
             text.resize(len(text) + len(whole), axis=0)
             text[-len(whole) :] = np.frombuffer(whole, np.uint8)
         self.failures = []
+
+
+class _Tests(_Rows):
+    """The same for results on held-out tasks, which have a group of their own."""
+
+    def __init__(self, file: Any, root: Mapping[str, Any]) -> None:
+        group = file.require_group("test")
+        super().__init__(group, len(group["id"]) if "id" in group else 0, root)
+
+    def _decoded(self, payload: memoryview) -> Block:
+        block = decode_block(payload)
+        return {**block, "role": role_of(block["id"])}
 
 
 def _failure_columns(failures: Sequence[Failure], at: int) -> tuple[dict[str, list[Any]], bytes]:

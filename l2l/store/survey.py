@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from l2l.errors import StoreError
 from l2l.evaluation import Failure, Status
+from l2l.records import merge, select
 from l2l.store import frames as fr
 from l2l.store.blocks import (
     ASKS,
@@ -28,9 +29,12 @@ from l2l.store.blocks import (
     shape_of,
 )
 from l2l.store.contents import Contents, Part
+from l2l.store.history import History
 from l2l.store.state import Snapshot, decode_state, stands, usable
 from l2l.store.tally import Tally
 
+#: Larger than any id.
+_NO_ID = np.iinfo(np.int64).max
 #: Rows that are counted at once.
 _BATCH = 4096
 
@@ -61,6 +65,7 @@ class Survey:
         contents: The run.
         blocks: Where the blocks of results lie that are not sealed yet.
         failures: Where the failures lie that are not sealed yet.
+        tests: Where the results on held-out tasks lie that are not sealed yet.
         states: Generation, ``told`` and place of the states that are not sealed yet, and the
             number of rows before each.
         events: What has happened to the run.
@@ -79,6 +84,7 @@ class Survey:
         self.in_order = in_order
         self.blocks: list[Place] = []
         self.failures: list[Place] = []
+        self.tests: list[Place] = []
         self.states: list[tuple[int, int, Place, int]] = []
         self.events: list[dict[str, Any]] = []
         self.tally = Tally(weights)
@@ -124,6 +130,8 @@ class Survey:
                     waiting, rows = [], 0
             elif frame.kind == fr.FAILURES:
                 self.failures.append(Place(part, frame))
+            elif frame.kind == fr.TEST:
+                self.tests.append(Place(part, frame, shape_of(payload)[0]))
             elif frame.kind == fr.STATE:
                 self.states.append((*stands(payload), Place(part, frame), before))
             elif frame.kind == fr.NOTE:
@@ -140,6 +148,11 @@ class Survey:
     def sealed(self) -> int:
         """Number of rows that are sealed."""
         return self.contents.history.rows if self.contents.history else 0
+
+    @property
+    def rows(self) -> int:
+        """Number of rows of all, counted or not."""
+        return self.sealed + sum(place.rows for place in self.blocks)
 
     def pieces(self, names: list[str], first: int, last: int) -> Iterator[Block]:
         """Yield rows ``first`` to ``last`` of some columns, in pieces, in order of landing.
@@ -195,7 +208,7 @@ class Survey:
     def landed(self, first: int, shapes: Mapping[str, tuple[int, ...]]) -> Block:
         """Return all records from row ``first`` on, in order of landing, with all repairs."""
         names = [*COLUMNS, *(n for n in self.shapes if n not in COLUMNS and n not in SIDE)]
-        pieces = list(self.pieces(names, first, sum(p.rows for p in self.blocks) + self.sealed))
+        pieces = list(self.pieces(names, first, self.rows))
         if not pieces:
             return {n: np.zeros((0, *shapes.get(n, ())), dtype_of(n)) for n in names}
         counts = [len(piece["id"]) for piece in pieces]
@@ -250,6 +263,40 @@ class Survey:
             failures = decode_failures(place.payload())
             found |= {f.id for f in failures if f.status is Status.LOST}
         return found
+
+    def generation(self, number: int, shapes: Mapping[str, tuple[int, ...]]) -> Block:
+        """Return all records of one generation, ordered by id; ``shapes`` as for :meth:`since`."""
+        pieces = list(self.pieces(["id", "generation"], 0, self.rows))
+        firsts = [p["id"][p["generation"] == number].min(initial=_NO_ID) for p in pieces]
+        block = self.since(min(map(int, firsts), default=0), shapes)
+        return rows_of(block, block["generation"] == number)
+
+    def test_ids(self) -> set[int]:
+        """Return the ids of all recorded results on held-out tasks."""
+        sealed = self._sealed_tests(lambda history: {"id": history.test_ids()})
+        ids = set(sealed["id"].tolist()) if sealed else set()
+        for place in self.tests:
+            ids.update(decode_block(place.payload(), ["id"])["id"].tolist())
+        return ids
+
+    def all_tests(self) -> Block:
+        """Return all results on held-out tasks, in the order in which they are due.
+
+        Empty where there are none. Their ids are negative; ``index`` is the part of the tasks.
+        """
+        sealed = self._sealed_tests(lambda history: history.tests())
+        pieces = [sealed] if sealed else []
+        pieces += [decode_block(place.payload()) for place in self.tests]
+        return select(merge(pieces), slice(None, None, -1)) if pieces else {}
+
+    def _sealed_tests(self, read: Callable[[History], Block]) -> Block:
+        """Return what is read of the sealed tests; a run must be of use without them, too."""
+        try:
+            return {} if self.contents.history is None else read(self.contents.history)
+        except StoreError as error:
+            if str(error) not in self.contents.damage:
+                self.contents.damage.append(str(error))
+            return {}
 
     def stands(self, complete: int | None = None) -> tuple[int, int] | None:
         """Return generation and ``told`` of the state that a resume goes on from."""

@@ -17,8 +17,9 @@ import numpy as np
 from l2l.evaluate import Evaluator
 from l2l.evaluation import Floats, Job, Outcome, Status, seeds
 from l2l.executors.base import Task
-from l2l.optimizee import Optimizee, has_gradients, is_batched, space_of
+from l2l.optimizee import Optimizee, family_of, has_gradients, is_batched, space_of
 from l2l.space import Individual, ParameterSpace
+from l2l.testing.tasks import check_tasks
 from l2l.testing.tools import check, during, global_random
 
 Make = Callable[[], Any]
@@ -46,6 +47,10 @@ def check_optimizee(
         check_bounding(make, seed)
     with during("copies"):
         check_copies(make)
+    family = family_of(make())
+    if family is not None:
+        with during("tasks"):
+            check_tasks(make)
     jobs = make_jobs(make, individuals, seed)
     if _has_simulate(make()):
         with during("simulate"):
@@ -56,6 +61,9 @@ def check_optimizee(
     if has_gradients(make()) and _has_simulate(make()):
         with during("value_and_grad"):
             check_gradient(make, jobs, objectives, rtol)
+    if family is not None:
+        with during("tasks"):
+            check_tested(make, jobs, objectives, rtol)
 
 
 # -- individuals ----------------------------------------------------------------------------------
@@ -154,6 +162,8 @@ def outcomes_of(
     with TemporaryDirectory(prefix="l2l-") as scratch, global_random(1):
         task = Task(cloudpickle.dumps(optimizee), space_of(optimizee), objectives)
         task.scratch, task.gradients = Path(scratch), gradients
+        family = family_of(optimizee)
+        task.shared = family is not None and family.shared
         evaluator = Evaluator(task)
         return evaluator.batch(jobs) if batch else [evaluator.evaluate(job) for job in jobs]
 
@@ -225,6 +235,29 @@ def check_gradient(
                 away = np.zeros(space.size)
                 away[space.slice(p.name)] = rng.choice([-1.0, 1.0], p.size)
                 _check_slope(make, outcome.job, p.name, away, np.nan_to_num(gradient) @ away)
+
+
+def check_tested(make: Make, jobs: Sequence[Job], objectives: int = 1, rtol: float = 1e-6) -> None:
+    """An individual is evaluated on held-out tasks as it is on training ones."""
+    family = family_of(make())
+    parts = sorted({0, family.n_parts - 1})  # type: ignore[union-attr]
+    tests = [
+        dataclasses.replace(job, id=-1 - 2 * part - place, index=part)
+        for part in parts
+        for place, job in enumerate(_one_group(make(), jobs[:2]))
+    ]
+    alone: list[Outcome] = []
+    if _has_simulate(make()):
+        alone = outcomes_of(make, tests, objectives)
+        check_outcomes(alone, tests)
+    if is_batched(make()):
+        together: list[Outcome] = []
+        for part in parts:  # as executors do it: a call is about one part
+            lanes = [job for job in tests if job.index == part]
+            together += outcomes_of(make, lanes, objectives, batch=True)
+        check_outcomes(together, tests)
+        if alone:
+            _alike(together, alone, "simulate_batch and simulate on held-out tasks", rtol)
 
 
 def _check_slope(make: Make, job: Job, name: str, away: Floats, expected: Floats) -> None:

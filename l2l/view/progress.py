@@ -11,6 +11,7 @@ import sys
 import time
 from typing import Any, Self, TextIO
 
+from l2l.heldout import ROLES
 from l2l.view import text
 
 #: Plain lines come at most this often, in s: for generations, and within a long one.
@@ -150,8 +151,15 @@ class Counting(NullProgress):
         spread = f" \N{PLUS-MINUS SIGN} {text.number(s['std'])}" if s["ok"] > 1 else ""
         return (
             f"best {text.number(s['best'])}, mean {text.number(s['mean'])}{spread}, "
-            f"best so far {text.number(s['best_so_far'])}"
+            f"best so far {text.number(s['best_so_far'])}{self._held_out()}"
         )
+
+    def _held_out(self) -> str:
+        """Return the last test on held-out tasks: of the best, and of the recommended one."""
+        if not (test := (self.summary or {}).get("test")):
+            return ""
+        found = [text.number(test[role][0]) for role in ROLES.values() if role in test]
+        return f", held-out {' | '.join(found)} (generation {test['generation'] + 1})"
 
 
 class LineProgress(Counting):

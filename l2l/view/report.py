@@ -7,6 +7,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING, TextIO
 
+from l2l.heldout import ROLES
 from l2l.view import text
 
 if TYPE_CHECKING:
@@ -25,6 +26,17 @@ def _recommend(result: Result, stream: TextIO) -> None:
             print(f"  {line}", file=stream)
 
 
+def _held_out(result: Result, stream: TextIO) -> None:
+    """Print what the last test on held-out tasks has come to."""
+    tests = result.history.tests
+    for role, name in ROLES.items():
+        generations, mean, std = tests.curve(role)
+        if len(generations):
+            spread = f"{text.numbers(mean[-1])} \N{PLUS-MINUS SIGN} {text.numbers(std[-1])}"
+            where = f"generation {generations[-1]} (from 0)"
+            print(f"held-out tasks: fitness {spread}, {name}, {where}", file=stream)
+
+
 def report(result: Result, stream: TextIO | None = None) -> None:
     """Print the end of a run; draw its figure too if matplotlib is installed."""
     stream = stream or sys.stdout
@@ -39,6 +51,7 @@ def report(result: Result, stream: TextIO | None = None) -> None:
         for line in text.individual(best.individual):
             print(f"  {line}", file=stream)
         _recommend(result, stream)
+        _held_out(result, stream)
     print(f"run: {result.path}", file=stream)
     if len(history) and importlib.util.find_spec("matplotlib") is not None:
         from l2l.view.plots import plot

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.evaluation import Failure
+from l2l.evaluation import Failure, Status
+from l2l.heldout import ROLES, HeldOutTests
 from l2l.view import text
 
 if TYPE_CHECKING:
@@ -45,6 +46,8 @@ class RunStatus:
         began: Unix time of the first evaluation's start, in s, or None.
         ended: Unix time of the last evaluation's end, in s, or None.
         lost: Number of evaluations that were lost with their node or job and tried again.
+        test: Of the last test on held-out tasks: ``generation``, number of evaluations ``n`` and
+            ``ok``, and mean and standard deviation of their fitness by role; None without any.
         damage: What could not be read.
         attempts: Some that did not end ok.
     """
@@ -60,6 +63,7 @@ class RunStatus:
     ended: float | None
     damage: list[str]
     lost: int = 0
+    test: dict[str, Any] | None = None
     attempts: list[Attempt] = field(default_factory=list)
 
     @property
@@ -102,6 +106,7 @@ def read(path: str | PathLike[str], failed: int = 0) -> RunStatus:
         ended=tally.ended,
         damage=list(records.damage),
         lost=records.lost(),
+        test=_test(records),
         attempts=_attempts(records, failed) if failed else [],
     )
 
@@ -129,6 +134,20 @@ def _best(records: Records) -> dict[str, Any] | None:
     }
 
 
+def _test(records: Records) -> dict[str, Any] | None:
+    tests = HeldOutTests.of(records.tests, len(records.tally.weights), 0)
+    if not len(tests):
+        return None
+    last = tests.generation == tests.generation[-1]
+    ok = last & (tests.status == Status.OK)
+    found = {"generation": int(tests.generation[-1]), "n": int(last.sum()), "ok": int(ok.sum())}
+    roles: dict[str, Any] = {}
+    for role in np.unique(tests.role[last]).tolist():
+        _, mean, std = tests.curve(role)
+        roles[ROLES[role]] = {"mean": mean[-1].tolist(), "std": std[-1].tolist()}
+    return {**found, "fitness": roles}
+
+
 def _attempts(records: Records, n: int) -> list[Attempt]:
     """Return the first ``n`` attempts that did not end ok."""
     found: dict[tuple[int, int], Attempt] = {}
@@ -143,6 +162,8 @@ def _attempts(records: Records, n: int) -> list[Attempt]:
 
 
 def _attempt(records: Records, failure: Failure, rows: NDArray[np.int64]) -> Attempt:
+    if failure.id < 0:
+        return _attempt_at_test(records, failure)
     if not len(rows):  # its retry has not landed yet
         return Attempt(failure, None, None, None)
     first = int(rows[0])
@@ -151,6 +172,17 @@ def _attempt(records: Records, failure: Failure, rows: NDArray[np.int64]) -> Att
         column[0] for column in records.columns(names, first, first + 1).values()
     )
     return Attempt(failure, int(generation), int(index), records.space.unflatten(values))
+
+
+def _attempt_at_test(records: Records, failure: Failure) -> Attempt:
+    """Return an attempt at a test on held-out tasks."""
+    tests = records.tests
+    rows = np.flatnonzero(tests["id"] == failure.id) if tests else np.zeros(0, np.int64)
+    if not len(rows):
+        return Attempt(failure, None, None, None)
+    row = int(rows[0])
+    individual = records.space.unflatten(tests["parameters"][row])
+    return Attempt(failure, int(tests["generation"][row]), int(tests["index"][row]), individual)
 
 
 # -- as JSON --------------------------------------------------------------------------------------
@@ -165,6 +197,7 @@ def as_json(status: RunStatus) -> str:
         "generation": status.generation,
         "evaluations": {"all": status.n, **status.evaluations},
         "lost_and_tried_again": status.lost,
+        "test": status.test,
         "mode": status.config.get("mode", "generational"),
         "stop": status.config.get("stop", {}),
         "best": status.best,
@@ -181,6 +214,7 @@ def _failure(attempt: Attempt) -> dict[str, Any]:
     failure = attempt.failure
     return {
         "id": failure.id,
+        "test": failure.id < 0,
         "draw": failure.draw,
         "generation": attempt.generation,
         "index": attempt.index,

@@ -5,6 +5,9 @@ from __future__ import annotations
 import time
 from typing import Any
 
+import numpy as np
+
+from l2l.heldout import ROLES, role_of
 from l2l.view import text
 from l2l.view.status import Attempt, RunStatus
 
@@ -31,6 +34,7 @@ def as_text(status: RunStatus) -> str:
         where = f"evaluation {best['id']} of generation {best['generation']} (both from 0)"
         lines.append(f"best:        fitness {text.numbers(best['fitness'])}, {where}")
         lines += [f"  {line}" for line in text.individual(best["individual"])]
+    lines += _test(status)
     lines += [f"damage:      {what}" for what in status.damage]
     if status.state in ("interrupted", "failed"):
         lines.append(f"go on with:  l2l resume {status.path}")
@@ -61,6 +65,19 @@ def _evaluations(status: RunStatus) -> str:
     return f"{status.n:,}{of}" + (f", {failed} (see --failed)" if failed else "")
 
 
+def _test(status: RunStatus) -> list[str]:
+    """Return the last test on held-out tasks, a line a role."""
+    if (test := status.test) is None:
+        return []
+    failed = test["n"] - test["ok"]
+    where = f"generation {test['generation']} (from 0)" + (f", {failed} failed" if failed else "")
+    return [
+        f"held-out:    fitness {text.numbers(found['mean'])} \N{PLUS-MINUS SIGN} "
+        f"{text.numbers(found['std'])}, {role}, {where}"
+        for role, found in test["fitness"].items()
+    ]
+
+
 def _when(moment: float) -> str:
     at = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(moment))
     return f"{at} ({text.clock(time.time() - moment)} ago)"
@@ -69,8 +86,12 @@ def _when(moment: float) -> str:
 def _attempt(attempt: Attempt) -> list[str]:
     """Return what is known of an attempt that did not end ok."""
     failure = attempt.failure
-    head = f"evaluation {failure.id}"
-    if attempt.generation is not None:
+    test = failure.id < 0
+    head = f"test {-failure.id} on held-out tasks" if test else f"evaluation {failure.id}"
+    if attempt.generation is not None and test:
+        role = ROLES[role_of(np.array([failure.id]))[0]]
+        head += f" (part {attempt.index}, {role}, generation {attempt.generation})"
+    elif attempt.generation is not None:
         head += f" (individual {attempt.index} of generation {attempt.generation})"
     if failure.draw:
         head += f", retry {failure.draw}"

@@ -16,7 +16,8 @@ L2L = str(Path(sys.executable).parent / "l2l")
 CONFIG = f"""\
 seed: 5
 weights: [-1.0]
-optimizee: {{name: "{models.__file__}:Stateful", delay: 0.002}}
+test_every: 1
+optimizee: {{name: "{models.__file__}:Fit", delay: 0.002}}
 optimizer: {{name: genetic_algorithm, pop_size: 10}}
 executor: {{name: inline, timeout: 2m}}
 stop: {{generations: 1}}
@@ -64,6 +65,7 @@ def test_a_run_goes_on_exactly_under_every_executor(
     command(cluster, tmp_path, L2L, "run", "config.yaml", "--run", "staying", *last)
     moving, staying = l2l.load(tmp_path / "moving"), l2l.load(tmp_path / "staying")
     assert moving.digest() == staying.digest()
+    assert len(moving.tests) == len(staying.tests) == 2 * 6 * (len(ways) + 1)
     assert len(set(moving.duration.tolist())) == len(moving)
 
 

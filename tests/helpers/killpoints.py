@@ -15,7 +15,7 @@ import sys
 import traceback
 from pathlib import Path
 
-from helpers.models import Stateful
+from helpers.models import Fit, FitParameters, Stateful
 
 import l2l
 import l2l.store.folder as folder
@@ -30,9 +30,12 @@ provenance.collect = functools.cache(provenance.collect)  # outside the folder, 
 
 def tiny_run(run: Path, mode: str = "generational") -> None:
     folder.SEAL_FROM = 1  # seal after every generation
-    optimizer = "genetic_algorithm" if mode == "generational" else "random_search"
+    optimizer = "random_search" if mode == "async" else "genetic_algorithm"
+    tested = mode == "tested"
     l2l.optimize(
-        Stateful(), {"name": optimizer, "pop_size": 3}, weights=(-1.0,), seed=2, mode=mode,
+        Fit(parameters=FitParameters(n_test=2)) if tested else Stateful(),
+        {"name": optimizer, "pop_size": 3}, weights=(-1.0,), seed=2,
+        mode="generational" if tested else mode, test_every=1 if tested else None,
         generations=2, executor="inline", run=run, resume=True, progress=False,
     )  # fmt: skip
 
@@ -120,6 +123,30 @@ def kill_asynchronous(base: Path, expected: str, calls: int) -> None:
     print(f"{calls} system calls of an asynchronous run")
 
 
+def kill_tested(base: Path, expected: str, calls: int) -> None:
+    """Kill a run with held-out tests at every fifth of its calls, and its resume at another one."""
+    del expected, calls  # of an untested run
+    calm = base / "tested" / "run"
+    calm.parent.mkdir()
+    _, calls = in_child(calm, mode="tested")
+    whole = l2l.load(calm)
+    assert len(whole.tests) == 2 * 2 * 2
+    for k in range(1, calls + 1, 5):
+        run = base / f"tested-{k}" / "run"
+        run.parent.mkdir()
+        for at in (k, calls - k // 2):
+            in_child(run, at, "tested")
+        killed, _ = in_child(run, mode="tested")
+        assert killed == 0
+        what = f"killed at call {k} of {calls}"
+        found = l2l.load(run)
+        assert found.digest() == whole.digest(), what
+        assert len(found.tests) == len(whole.tests), what
+        assert [p.name for p in run.parent.iterdir()] == ["run"], what
+        shutil.rmtree(run.parent)
+    print(f"{calls} system calls of a run with held-out tests")
+
+
 def main(base: Path, which: str) -> None:
     tiny_run(base / "warm")  # imports and caches everything
     calm = base / "calm" / "run"
@@ -128,7 +155,8 @@ def main(base: Path, which: str) -> None:
     expected = l2l.load(calm).digest()
     assert calls > 50, calls
     print(f"{calls} system calls of a new run")
-    how = {"new": kill_new, "resumed": kill_resumed, "async": kill_asynchronous}[which]
+    ways = {"new": kill_new, "resumed": kill_resumed, "async": kill_asynchronous}
+    how = {**ways, "tested": kill_tested}[which]
     how(base, expected, calls)
 
 

@@ -6,11 +6,20 @@ import os
 import random
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from l2l import Optimizee, OptimizeeParameters, Parameter, ParameterSpace, Result, option
+from l2l import (
+    BatchResult,
+    Optimizee,
+    OptimizeeParameters,
+    Parameter,
+    ParameterSpace,
+    Result,
+    TaskFamily,
+    option,
+)
 
 
 class StatefulParameters(OptimizeeParameters):
@@ -58,3 +67,67 @@ def append(path: str | Path, text: str) -> None:
         os.write(handle, text.encode())
     finally:
         os.close(handle)
+
+
+class Samples(TaskFamily[np.ndarray]):
+    """Four noisy samples of one constant: what is close to them all is not close to the next."""
+
+    constant = np.array([1.0, -1.0, 0.5])
+
+    def __init__(self, n_tasks: int, n_test: int) -> None:
+        self.n_tasks, self.n_test = n_tasks, n_test
+
+    def sample(self, rng: np.random.Generator, difficulty: float) -> np.ndarray:
+        return self.constant + difficulty * rng.normal(size=(4, 3))
+
+
+class FitParameters(StatefulParameters):
+    """Parameters of :class:`Fit`."""
+
+    n_tasks: int = option(1, "tasks of an evaluation", low=1)
+    n_test: int = option(6, "held-out tasks", low=1)
+    failing: int = option(0, "of so many tests one fails, by its seed; 0: none", low=0)
+
+
+class Fit(Stateful):
+    """Fits a constant to samples; as :class:`Stateful` it does all that it should not."""
+
+    Parameters = FitParameters
+    figures: ClassVar = {
+        "spread": "helpers.drawings:spread",
+        "moving": "helpers.drawings:moving",
+        "broken": "helpers.drawings:broken",
+    }
+
+    def __init__(self, traj: Any = None, parameters: Any = None) -> None:
+        super().__init__(traj, parameters)
+        self.tasks = Samples(self.parameters.n_tasks, self.parameters.n_test)
+
+    def simulate(self, traj: Any) -> Result:
+        individual = traj.individual
+        failing = self.parameters.failing
+        if individual.test and failing and individual.seed % failing == 0:
+            raise ValueError("this test fails")
+        noise = super().simulate(traj).metrics["pid_free"]
+        distances = [float(np.mean((task - individual.x) ** 2)) for task in individual.tasks]
+        loss = float(np.mean(distances))
+        metrics = {"closeness": 1 / (1 + loss), "test": float(individual.test)}
+        return Result(loss + noise + 100.0 * (self.calls - 1), individual.x, metrics)
+
+
+class FitMany(Optimizee):
+    """The same without noise, many in one call, which is about one list of tasks."""
+
+    space = ParameterSpace([Parameter("x", -5.0, 5.0, shape=(3,))])
+    tasks = Samples(2, 6)
+
+    def simulate(self, traj: Any) -> float:
+        return float(
+            np.mean([np.mean((t - traj.individual.x) ** 2) for t in traj.individual.tasks])
+        )
+
+    def simulate_batch(self, params: Any, seeds: Any, tasks: Any) -> BatchResult:
+        if any(lane is not tasks[0] for lane in tasks):
+            raise ValueError("lanes face different tasks")
+        apart = [params["x"][:, None, :] - task for task in tasks[0]]
+        return BatchResult(np.mean([np.square(a).mean(axis=(1, 2)) for a in apart], axis=0))

@@ -24,14 +24,14 @@ def test_killed_at_every_system_call():
         source = TESTS / "helpers" / "killpoint.c"
         subprocess.run(["cc", "-O1", "-shared", "-fPIC", "-o", library, source, "-ldl"], check=True)
         environment = {**uncovered(), "LD_PRELOAD": str(library), "PYTHONPATH": str(TESTS)}
-        all_three = [
+        all_four = [
             subprocess.Popen(
                 [sys.executable, "-m", "helpers.killpoints", Path(folder) / which, which],
                 env=environment, cwd=TESTS, text=True,
                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
             )
-            for which in ("new", "resumed", "async")
+            for which in ("new", "resumed", "async", "tested")
         ]  # fmt: skip
-        said = [process.communicate(timeout=250)[0] for process in all_three]
+        said = [process.communicate(timeout=250)[0] for process in all_four]
     print(*said)
-    assert [process.returncode for process in all_three] == [0, 0, 0], "\n".join(said)
+    assert [process.returncode for process in all_four] == [0, 0, 0, 0], "\n".join(said)

@@ -238,16 +238,16 @@ def test_a_history_that_is_no_history(tmp_path):
 def test_another_schema_version(tmp_path):
     filled(tmp_path / "run").close()
     with h5py.File(tmp_path / "run" / "history.h5", "r+") as file:
-        file.attrs["schema_version"] = 3
-    both(tmp_path / "run", r"schema version 3, this l2l reads versions 1 and 2; install the vers")
+        file.attrs["schema_version"] = 4
+    both(tmp_path / "run", r"schema version 4, this l2l reads versions 1 to 3; install the vers")
     run = tmp_path / "new" / "run"
     abandon(filled(run, generations=1))
     journal = run / "journal-1"
     from l2l.store import frames as fr
 
-    head = fr.pack(fr.HEAD, [json.dumps({"schema": 3, "base": 0, "previous": []}).encode()])[0]
+    head = fr.pack(fr.HEAD, [json.dumps({"schema": 4, "base": 0, "previous": []}).encode()])[0]
     journal.write_bytes(head + journal.read_bytes())
-    both(run, "schema version 3")
+    both(run, "schema version 4")
 
 
 def test_run_yaml_missing_or_broken(tmp_path):

@@ -7,8 +7,9 @@ import time
 
 import numpy as np
 import pytest
+from helpers.models import FitMany
 
-from l2l import Optimizee, Parameter, ParameterSpace, registry
+from l2l import Optimizee, Parameter, ParameterSpace, TaskFamily, registry
 from l2l.optimizee import BatchResult
 from l2l.testing import check_optimizee
 
@@ -204,7 +205,112 @@ FAULTS = {
 }
 
 
-@pytest.mark.parametrize("optimizee", [Sound, Batched, Both, Grouped, ShortSpace, Sloped])
+class Dots(TaskFamily):
+    n_tasks, n_test = 2, 6
+
+    def sample(self, rng, difficulty):
+        return {"at": rng.normal(size=2), "n": int(rng.integers(3))}
+
+
+class Learns(Optimizee):
+    space = ParameterSpace([Parameter("x", -1.0, 1.0)])
+    tasks = Dots()
+
+    def simulate(self, traj):
+        return float(
+            np.mean([np.sum((traj.individual.x - t["at"]) ** 2) for t in traj.individual.tasks])
+        )
+
+    def simulate_batch(self, params, seeds, tasks):
+        apart = [params["x"][:, None] - task["at"] for task in tasks[0]]
+        return BatchResult(np.mean([np.square(a).sum(axis=1) for a in apart], axis=0))
+
+
+class LearnsOnItsOwn(Learns):
+    """Each individual has tasks of its own, also within a batch."""
+
+    class Own(Dots):
+        shared = False
+
+    tasks = Own()
+
+    def simulate_batch(self, params, seeds, tasks):
+        at = np.array([[task["at"] for task in lane] for lane in tasks])
+        return BatchResult(np.square(params["x"][:, None, None] - at).sum(axis=2).mean(axis=1))
+
+
+class UnseededTasks(Learns):
+    class Family(Dots):
+        def sample(self, rng, difficulty):
+            return super().sample(np.random.default_rng(), difficulty)
+
+    tasks = Family()
+
+
+class OneTask(Learns):
+    class Family(Dots):
+        def sample(self, rng, difficulty):
+            return {"at": np.ones(2), "n": 1}
+
+        def sample_test(self, rng):
+            return {"at": rng.normal(size=2), "n": 2}
+
+    tasks = Family()
+
+
+class SeenTasks(Learns):
+    """Draws one of six places, for training and for tests."""
+
+    class Family(Dots):
+        def sample(self, rng, difficulty):
+            return {"at": np.full(2, float(rng.integers(6))), "n": 1}
+
+    tasks = Family()
+
+
+class MovingTests(Learns):
+    class Family(Dots):
+        def held_out(self, part):
+            return [self.sample_test(np.random.default_rng()) for _ in range(self.n_tasks)]
+
+    tasks = Family()
+
+
+class TooDifficult(Learns):
+    class Family(Dots):
+        def difficulty(self, generation):
+            return 0.01 * generation
+
+    tasks = Family()
+
+
+class FailsTests(Learns):
+    def simulate(self, traj):
+        if traj.individual.test:
+            raise ValueError("no world for that")
+        return super().simulate(traj)
+
+
+class BatchOfFirstTask(Learns):
+    def simulate_batch(self, params, seeds, tasks):
+        return super().simulate_batch(params, seeds, [tasks[0][:1]])
+
+
+FAULTS |= {
+    UnseededTasks: "tasks: two copies of the family drew different training tasks",
+    MovingTests: "tasks: two copies of the family drew different held-out tasks",
+    OneTask: "tasks: all seeds and generations have the same training tasks",
+    SeenTasks: "tasks: a held-out task .* is drawn for training, too",
+    TooDifficult: "tasks: difficulty of generation 1000 must be within 0..1, got 10.0",
+    FailsTests: "tasks: job -1 failed: ValueError: no world for that",
+    BatchOfFirstTask: "simulate_batch and simulate give different fitness",
+}
+
+
+@pytest.mark.parametrize(
+    "optimizee",
+    [Sound, Batched, Both, Grouped, ShortSpace, Sloped, Learns, LearnsOnItsOwn, FitMany],
+)
 def test_sound_optimizees_pass(optimizee):
     check_optimizee(optimizee)
 

@@ -56,6 +56,18 @@ def written(progress: LineProgress) -> list[str]:
     return progress.stream.getvalue().splitlines()
 
 
+def test_the_last_test_is_shown(lines: LineProgress, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(view, "LINES_EVERY", 0.0)
+    lines.start(None, None, 0)
+    test = {"generation": 4, "best of the generation": [1.25], "recommended": [0.5, 7.0]}
+    for last in (None, test, {"generation": 4, "best of the generation": [float("nan")]}):
+        lines.generation({**summary(5), "test": last})
+    first, second, third = written(lines)[1:]
+    assert "held-out" not in first
+    assert "best so far 2, held-out 1.25 | 0.5 (generation 5); 60 evaluations" in second
+    assert "held-out - (generation 5)" in third
+
+
 def test_a_line_a_generation(lines: LineProgress, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(view, "LINES_EVERY", 0.0)
     lines.start(3, None, 0)
