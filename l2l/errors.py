@@ -46,6 +46,13 @@ class NothingWorked(L2LError):
     exit_code = 3
 
 
+class SimulationFailed(L2LError):
+    """An evaluation failed, and the text says why: its record gets no traceback.
+
+    For optimizees that run other programs, where the Python code is not what went wrong.
+    """
+
+
 class Interrupted(L2LError, SystemExit):
     """A signal asked the run to stop: its state is written, and the run can be resumed.
 

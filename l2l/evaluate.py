@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from l2l.copies import columns, construct, copier, unflattener
+from l2l.errors import SimulationFailed
 from l2l.evaluation import Floats, Job, Outcome, Status
 from l2l.executors.base import Task
 from l2l.optimizee import Individual, Trial, family_of
@@ -182,6 +183,9 @@ class Evaluator:
 
 def failure(job: Job, error: BaseException) -> Outcome:
     """Return the outcome of a job that raised ``error``."""
+    if isinstance(error, SimulationFailed):
+        first, _, rest = str(error).partition("\n")
+        return Outcome(job, Status.FAILED, message=first[:1000], traceback=rest[-KEPT:])
     trace = error.__traceback__
     while trace is not None and trace.tb_frame.f_code.co_filename == __file__:
         trace = trace.tb_next  # begin where the user's own code begins
@@ -207,7 +211,8 @@ def seed_globals(seed: int) -> None:
 def workdir(task: Task, job: Job) -> Path:
     """Return the path of a job's working folder, which may not exist."""
     assert task.scratch is not None
-    return task.scratch / f"{job.id}-{job.draw}"
+    number = f"test{-job.id}" if job.test else str(job.id)
+    return task.scratch / f"{number}-{job.draw}"
 
 
 def _await(folder: Path) -> None:

@@ -33,7 +33,8 @@ def option(
         high: Largest valid value, inclusive.
         above: Exclusive lower limit.
         choices: All valid values.
-        unit: Physical unit, for display.
+        unit: Physical unit, for display. ``path`` is one too: in a configuration a relative path
+            starts from the folder of the file.
     """
     limits = {"low": low, "high": high, "above": above, "choices": choices}
     return dataclasses.field(default=default, metadata={"doc": doc, "unit": unit, **limits})

@@ -100,14 +100,15 @@ def resident(leader: int, limit: int) -> int:
     """
     pids = [leader]
     for pid in pids:
-        pids.extend(child for child in _children(pid) if child not in pids)
+        pids.extend(child for child in children(pid) if child not in pids)
     total = sum(_resident(pid) for pid in pids)
     if total > limit and len(pids) > 1:
         total = sum(_proportional(pid) for pid in pids)
     return total
 
 
-def _children(pid: int) -> list[int]:
+def children(pid: int) -> list[int]:
+    """Return the pids of the children of a process."""
     try:
         threads = os.listdir(f"/proc/{pid}/task")
     except OSError:

@@ -93,6 +93,11 @@ class Document:
         """Whether a value comes from the command line."""
         return any(keys[:length] in self.labels for length in range(1, len(keys) + 1))
 
+    def place(self, keys: Keys, path: str) -> str:
+        """Return a path as an absolute one: from the folder of the file, if it is from there."""
+        base = Path() if self.overridden(keys) else self.path.parent
+        return str((base / Path(path).expanduser()).absolute())
+
     def override(self, changes: Sequence[Override]) -> None:
         """Put values of the command line in place."""
         for change in changes:
