@@ -97,7 +97,12 @@ def test_ask_and_tell_without_a_run():
     assert all(evolve(seed) > -1e-3 for seed in range(5))
 
 
-DOCUMENTS = [ROOT / "README.md", ROOT / "docs" / "getting-started.md", ROOT / "docs/optimizees.md"]
+DOCUMENTS = [
+    ROOT / "README.md",
+    ROOT / "docs" / "getting-started.md",
+    ROOT / "docs" / "optimizees.md",
+    ROOT / "docs" / "tutorial-learning-to-learn.md",
+]
 
 
 def snippets():
