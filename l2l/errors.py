@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 
 class L2LError(Exception):
@@ -13,9 +14,24 @@ class L2LError(Exception):
 
 
 class ConfigError(L2LError, ValueError):
-    """A configuration, a parameter or an argument is wrong; nothing has been started."""
+    """A configuration, a parameter or an argument is wrong; nothing has been started.
+
+    Attributes:
+        at: Keys on the way to what is wrong, as far as they are known (:func:`about`).
+    """
 
     exit_code = 2
+    at: tuple[str, ...] = ()
+
+
+@contextlib.contextmanager
+def about(*keys: str) -> Iterator[None]:
+    """Note in a ConfigError that comes from within what it is about; a file's line follows."""
+    try:
+        yield
+    except ConfigError as error:
+        error.at = (*keys, *error.at)
+        raise
 
 
 class StoreError(L2LError):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import ConfigError, L2LError, nearest
+from l2l.errors import ConfigError, L2LError, RunChanged, nearest
 from l2l.evaluation import Floats, Ints, Status
 
 if TYPE_CHECKING:
@@ -35,6 +35,21 @@ def ids_of(generation: int, role: int, parts: int) -> Ints:
 def role_of(ids: Ints) -> NDArray[np.uint8]:
     """Return the roles ``(n,)`` of tests with these ids."""
     return ((-1 - ids) % 2).astype(np.uint8)
+
+
+def check_parts(tests: Block, parts: int) -> None:
+    """Raise RunChanged if recorded tests, at least one, are numbered for other parts than these."""
+    later = tests["generation"] > 0  # the first one's ids are the same whatever the number is
+    if later.any():
+        number, part, generation = (tests[k][later][0] for k in ("id", "index", "generation"))
+        then = int(((-1 - number) // 2 - part) // generation)
+    else:
+        then = max(parts, int(tests["index"].max()) + 1)
+    if then != parts:
+        raise RunChanged(
+            f"the run can't go on, because its held-out tasks have changed: {then} parts then, "
+            f"{parts} now. Undo the change of n_test or n_tasks, or start a new run"
+        )
 
 
 def check_every(every: Any, mode: str) -> None:

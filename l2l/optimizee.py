@@ -244,9 +244,15 @@ def family_of(optimizee: Any) -> TaskFamily[Any] | None:
     """Return the family that an optimizee's tasks are drawn from, or None.
 
     Raises:
-        ConfigError: If its numbers do not fit together.
+        ConfigError: If its numbers do not fit together, or it is a class.
     """
     family = getattr(optimizee, "tasks", None)
+    if isinstance(family, type) and issubclass(family, TaskFamily):
+        name = family.__name__
+        raise ConfigError(
+            f"{type(optimizee).__name__}.tasks must be a {name}, got the class: write "
+            f"tasks = {name}()"
+        )
     if not isinstance(family, TaskFamily):  # a user's own attribute of that name
         return None
     check_family(family)

@@ -23,6 +23,7 @@ def option(
     above: float | None = None,
     choices: Sequence[Any] | None = None,
     unit: str = "",
+    path: bool = False,
 ) -> Any:
     """Declare one option.
 
@@ -33,11 +34,13 @@ def option(
         high: Largest valid value, inclusive.
         above: Exclusive lower limit.
         choices: All valid values.
-        unit: Physical unit, for display. ``path`` is one too: in a configuration a relative path
-            starts from the folder of the file.
+        unit: Physical unit, for display.
+        path: Whether it is a path: in a configuration a relative one starts from the folder of the
+            file, and ``~`` is the home folder.
     """
     limits = {"low": low, "high": high, "above": above, "choices": choices}
-    return dataclasses.field(default=default, metadata={"doc": doc, "unit": unit, **limits})
+    metadata = {"doc": doc, "unit": unit, "path": path, **limits}
+    return dataclasses.field(default=default, metadata=metadata)
 
 
 class Options:

@@ -14,7 +14,7 @@ import numpy as np
 
 from l2l import registry
 from l2l.classic.tools import DummyTrajectory
-from l2l.errors import ConfigError, nearest
+from l2l.errors import ConfigError, about, nearest
 from l2l.evaluation import seeded_globals
 from l2l.executors.base import Executor, ExecutorOptions, Task
 from l2l.heldout import check_testing
@@ -98,7 +98,8 @@ class Plan:
         """Return the plan of a validated configuration (see :mod:`l2l.config`)."""
         name, kwargs = _split(config["optimizee"])
         optimizee_class = registry.load("optimizees", name)
-        optimizee = registry.construct(optimizee_class, kwargs, DummyTrajectory())
+        with about("optimizee"):
+            optimizee = registry.construct(optimizee_class, kwargs, DummyTrajectory())
         return cls.of(
             optimizee,
             config["optimizer"],

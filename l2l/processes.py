@@ -8,6 +8,7 @@ janitor: a small process that outlives its driver by a moment, and ends what the
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import os
 import select
 import signal
@@ -19,6 +20,7 @@ from pathlib import Path
 MARK = "L2L_WORKER"  #: environment variable by which all descendants of a worker are known
 _PAGE = os.sysconf("SC_PAGE_SIZE")
 _LINUX = sys.platform == "linux"
+_PR_GET_CHILD_SUBREAPER = 37
 
 
 def _read(path: str) -> bytes:
@@ -82,6 +84,15 @@ def sweep(leaders: Collection[int], mark: str, patience: float = 1.0) -> None:
         for pid in alive:
             _send(pid, signal.SIGKILL)
         time.sleep(0.001)
+
+
+def adopts() -> bool:
+    """Whether what the children of this process leave behind becomes its own child (Linux)."""
+    if not _LINUX:
+        return False
+    answer = ctypes.c_int()
+    ctypes.CDLL(None).prctl(_PR_GET_CHILD_SUBREAPER, ctypes.byref(answer))
+    return bool(answer.value)
 
 
 def _send(pid: int, number: signal.Signals) -> None:

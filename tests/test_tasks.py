@@ -80,6 +80,13 @@ def test_an_attribute_of_that_name_may_be_something_else():
     assert family_of(optimizee) is None
 
 
+def test_a_class_is_no_family():
+    optimizee = Fitted()
+    optimizee.tasks = Offsets
+    with pytest.raises(l2l.ConfigError, match=r"got the class: write tasks = Offsets\(\)"):
+        l2l.optimize(optimizee, "random_search", generations=1, progress=False)
+
+
 def test_an_individual_without_tasks_says_what_is_missing():
     with pytest.raises(l2l.ConfigError, match="give the optimizee a TaskFamily"):
         _ = Individual({"x": 1.0}).task

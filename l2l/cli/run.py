@@ -93,6 +93,7 @@ def run(args: argparse.Namespace) -> int:
     from pathlib import Path
 
     from l2l import api
+    from l2l.config import located
     from l2l.execution import free_folder
 
     config = load_config(args)
@@ -101,9 +102,12 @@ def run(args: argparse.Namespace) -> int:
     show_log()
     from l2l.view.progress import make_progress
 
-    with make_progress(
-        quiet=args.quiet, title=_title(config), workers=_workers(config["executor"])
-    ) as progress:
+    with (
+        located(args.config, changes(args)),
+        make_progress(
+            quiet=args.quiet, title=_title(config), workers=_workers(config["executor"])
+        ) as progress,
+    ):
         result = api.run_config(
             config, resume=args.resume, overwrite=args.overwrite, progress=progress
         )
@@ -117,6 +121,12 @@ def run(args: argparse.Namespace) -> int:
 def load_config(args: argparse.Namespace) -> dict[str, Any]:
     """Return the configuration that the flags describe, checked whole."""
     from l2l import config
+
+    return config.load(args.config, changes(args))
+
+
+def changes(args: argparse.Namespace) -> list[Any]:
+    """Return what the flags put in place of what the file says."""
     from l2l.config.document import Override
 
     changes = [Override(keys, value, label) for keys, (value, label) in settings(args).items()]
@@ -131,7 +141,7 @@ def load_config(args: argparse.Namespace) -> dict[str, Any]:
         changes.append(Override(("from",), args.start, f"--from {args.start}"))
     if args.run is not None:
         changes.append(Override(("run",), args.run, f"--run {args.run}"))
-    return config.load(args.config, [*args.set, *changes])
+    return [*args.set, *changes]
 
 
 def _workers(executor: dict[str, Any]) -> int | None:

@@ -6,8 +6,9 @@ name. What :func:`load` returns is what ``run.yaml`` holds, and can be loaded ag
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -59,11 +60,7 @@ def load(path: str | PathLike[str], overrides: Sequence[str | Override] = ()) ->
     Raises:
         ConfigError: With all errors that were found.
     """
-    changes = [Override.parse(o) if isinstance(o, str) else o for o in overrides]
-    document = Document.read(Path(path))
-    _spell_out_names(document)
-    document.override(changes)
-    _spell_out_names(document)
+    document = _read(path, overrides)
     source = document.data.get("source")
     is_record = isinstance(source, dict) and "by_value" in source
     for key in document.data:
@@ -82,6 +79,29 @@ def load(path: str | PathLike[str], overrides: Sequence[str | Override] = ()) ->
     resolved["from"] = _start(document)
     document.raise_problems()
     return resolved
+
+
+@contextlib.contextmanager
+def located(path: str | PathLike[str], overrides: Sequence[str | Override] = ()) -> Iterator[None]:
+    """Give a ConfigError of a constructor the line of what it is about; arguments as of load."""
+    try:
+        yield
+    except ConfigError as error:
+        if not error.at:
+            raise
+        document = _read(path, overrides)
+        document.refuse(error)
+        document.raise_problems()
+
+
+def _read(path: str | PathLike[str], overrides: Sequence[str | Override]) -> Document:
+    """Return a file with what the command line changes in it."""
+    changes = [Override.parse(o) if isinstance(o, str) else o for o in overrides]
+    document = Document.read(Path(path))
+    _spell_out_names(document)
+    document.override(changes)
+    _spell_out_names(document)
+    return document
 
 
 def _spell_out_names(document: Document) -> None:

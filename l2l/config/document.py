@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -89,6 +90,12 @@ class Document:
                 return
         self.problems.append((0, f"{self.path}: {message}"))
 
+    def refuse(self, error: ConfigError, message: str | None = None) -> None:
+        """Note an error at what it is about: it knows that, or names an option first."""
+        message = str(error) if message is None else message
+        first = re.split(r"\W", message, maxsplit=1)[0]
+        self.problem((*error.at, first), message)
+
     def overridden(self, keys: Keys) -> bool:
         """Whether a value comes from the command line."""
         return any(keys[:length] in self.labels for length in range(1, len(keys) + 1))
@@ -154,7 +161,10 @@ class Document:
             key = scalar(key_node) if isinstance(key_node, yaml.ScalarNode) else None
             if not isinstance(key, str):
                 wrong = getattr(key_node, "value", key)
-                self.problems.append((line, f"{self.path}:{line}: a name is a text, got {wrong!r}"))
+                text = f"{self.path}:{line}: a name is a text, got {wrong!r}; put it in quotes"
+                if value_node.value == "":  # {low: 1,5}
+                    text += ". (A comma separates entries, and is no decimal point)"
+                self.problems.append((line, text))
                 continue
             if key in data:
                 first = self.lines[*keys, key]

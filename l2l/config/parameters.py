@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import re
 import typing
 from collections.abc import Callable
 from typing import Any
@@ -60,7 +59,7 @@ def check_options(
             continue
         try:
             value = _without_unit(value, fields[name], at)
-            if fields[name].metadata.get("unit") == "path" and isinstance(value, str):
+            if fields[name].metadata.get("path") and isinstance(value, str):
                 value = document.place(at, value)
             values[name] = _checked(value, fields[name], hints[name], options)
         except ConfigError as error:
@@ -70,9 +69,8 @@ def check_options(
     try:
         return {k: plain(v) for k, v in options(**values)._asdict().items()}
     except ConfigError as error:
-        message = _from_user(str(error), options, keys)
-        about = re.match(r"\w*", message)[0]  # type: ignore[index]
-        document.problem((*keys, about) if about in given else keys, message)
+        error.at = (*keys, *error.at)
+        document.refuse(error, _from_user(str(error), options, keys))
         return values
 
 

@@ -51,9 +51,17 @@ def compose(text: str, label: str, many_lines: bool = True) -> yaml.Node | None:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark if many_lines else None
         line = f":{mark.line + 1}" if mark else ""
-        raise ConfigError(f"{label}{line}: no valid YAML: {error.problem}") from None
+        raise ConfigError(f"{label}{line}: no valid YAML: {error.problem}{_hint(error)}") from None
     except yaml.YAMLError as error:
         raise ConfigError(f"{label}: no valid YAML: {error}") from None
+
+
+def _hint(error: yaml.MarkedYAMLError) -> str:
+    """Return what to do where a text was taken for something else."""
+    signs = ("mapping values", "expected key", "expected ','", "unknown escape", "alphabetic")
+    if not any(sign in str(error.problem) for sign in signs):
+        return ""
+    return ". A text with : { } [ ] # & * or \\ in it belongs into single quotes: 'text'"
 
 
 @functools.cache

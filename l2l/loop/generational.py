@@ -31,13 +31,13 @@ class GenerationalLoop(OuterLoop):
         generation, told = self._restore()
         self.progress.start(self.stop.generations, self.stop.evaluations, self.store.tally.n)
         recorded = self.store.since(told)
-        while (reason := self._criterion(generation, told) or self.request.reason) is None:
+        while (end := self._criterion(generation, told)) is None and self.request.reason is None:
             current = self._ask(generation, told, recorded)
             records = self._evaluate(generation, current, recorded)
-            if records is None or not self._tell(generation, current, records):
-                # stopped in the middle; what has landed is on disk
-                reason = self.budget_spent() or self.request.reason or "stopped"
-                self._test_last(generation, told)
+            if records is None:  # stopped in the middle; what has landed is on disk
+                end = self.budget_spent()
+                break
+            if not self._tell(generation, current, records):
                 break
             generation, told = generation + 1, told + len(current.ids)
             if len(recorded["id"]) and recorded["id"][-1] < told:
@@ -45,9 +45,10 @@ class GenerationalLoop(OuterLoop):
             self.store.snapshot(self.optimizer.state(), generation, told)
             self.store.maybe_seal()
         else:
-            if not self._test_last(generation, told):
-                reason = self.request.reason or reason
             self.store.snapshot(self.optimizer.state(), generation, told, force=True)
+        if end is None or not self._test_last(generation):
+            end = self.request.reason
+        reason = end or "stopped"
         self.progress.stop(reason)
         return reason
 
@@ -67,8 +68,8 @@ class GenerationalLoop(OuterLoop):
     def _criterion(self, generation: int, told: int) -> str | None:
         """Return which criterion ends the run for good, or None.
 
-        A best that is recorded and not yet told lies ahead of a run that is being replayed: its
-        generation ends first, after an interruption as without one.
+        What is recorded and not yet told lies ahead of a run that is being replayed. Its best and
+        its number count when its generation has ended, after an interruption as without one.
         """
         if self.stop.generations is not None and generation >= self.stop.generations:
             return counted(self.stop.generations, "generation")
@@ -82,7 +83,7 @@ class GenerationalLoop(OuterLoop):
             text = self.patience_text(generation - 1 - best.generation)
             if text is not None:
                 return text
-        return self.budget_spent()
+        return self.budget_spent() if told >= self.store.tally.n else None
 
     # -- ask ----------------------------------------------------------------------------------
 
@@ -160,8 +161,8 @@ class GenerationalLoop(OuterLoop):
         """Return what tests on held-out tasks, if anything is to be tested."""
         return None if self.test_every is None else HeldOut(self, self.test_every, self.test_parts)
 
-    def _test_last(self, generation: int, told: int) -> bool:
-        """Test the last generation where a criterion has ended the run; return whether it was."""
-        if self.held_out is None or not generation or self._criterion(generation, told) is None:
+    def _test_last(self, generation: int) -> bool:
+        """Test the generation before this one, the last of a run; return whether all is done."""
+        if self.held_out is None or not generation:
             return True
         return self.held_out.run(generation - 1, self.store.generation(generation - 1))

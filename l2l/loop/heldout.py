@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from l2l.evaluation import Floats, Job, Outcome, Status, seeds
-from l2l.heldout import BEST, RECOMMENDED, ROLES, HeldOutTests, ids_of
+from l2l.heldout import BEST, RECOMMENDED, ROLES, HeldOutTests, check_parts, ids_of
 from l2l.loop.base import SYNC_EVERY
 from l2l.loop.points import recommended_values
 from l2l.records import Block, block_of, merge, select
@@ -32,6 +32,9 @@ class HeldOut:
         every: A generation is due if its number is a multiple of it.
         parts: How many evaluations face all held-out tasks.
 
+    Raises:
+        RunChanged: If it was another number in an earlier start of the run.
+
     Attributes:
         last: Generation, and mean fitness by role, of the last test that has a result; or None.
     """
@@ -40,7 +43,10 @@ class HeldOut:
         self.loop = loop
         self.every = every
         self.parts = parts
-        self.last = self._last([loop.store.tests()]) if loop.store.tested else None
+        recorded = loop.store.tests() if loop.store.tested else {}
+        if recorded:
+            check_parts(recorded, parts)
+        self.last = self._last([recorded])
 
     def due(self, generation: int) -> bool:
         """Whether a generation is tested wherever the run ends."""

@@ -46,8 +46,8 @@ class RunStatus:
         began: Unix time of the first evaluation's start, in s, or None.
         ended: Unix time of the last evaluation's end, in s, or None.
         lost: Number of evaluations that were lost with their node or job and tried again.
-        test: Of the last test on held-out tasks: ``generation``, number of evaluations ``n`` and
-            ``ok``, and mean and standard deviation of their fitness by role; None without any.
+        test: Of the last test on held-out tasks: ``generation``, and ``fitness`` by role: ``mean``
+            and ``std``, number of evaluations ``n`` and ``ok``; None without any.
         damage: What could not be read.
         attempts: Some that did not end ok.
     """
@@ -139,13 +139,13 @@ def _test(records: Records) -> dict[str, Any] | None:
     if not len(tests):
         return None
     last = tests.generation == tests.generation[-1]
-    ok = last & (tests.status == Status.OK)
-    found = {"generation": int(tests.generation[-1]), "n": int(last.sum()), "ok": int(ok.sum())}
     roles: dict[str, Any] = {}
     for role in np.unique(tests.role[last]).tolist():
         _, mean, std = tests.curve(role)
-        roles[ROLES[role]] = {"mean": mean[-1].tolist(), "std": std[-1].tolist()}
-    return {**found, "fitness": roles}
+        status = tests.status[last & (tests.role == role)]
+        found = {"mean": mean[-1].tolist(), "std": std[-1].tolist()}
+        roles[ROLES[role]] = {**found, "n": len(status), "ok": int((status == Status.OK).sum())}
+    return {"generation": int(tests.generation[-1]), "fitness": roles}
 
 
 def _attempts(records: Records, n: int) -> list[Attempt]:

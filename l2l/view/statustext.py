@@ -69,13 +69,14 @@ def _test(status: RunStatus) -> list[str]:
     """Return the last test on held-out tasks, a line a role."""
     if (test := status.test) is None:
         return []
-    failed = test["n"] - test["ok"]
-    where = f"generation {test['generation']} (from 0)" + (f", {failed} failed" if failed else "")
-    return [
-        f"held-out:    fitness {text.numbers(found['mean'])} \N{PLUS-MINUS SIGN} "
-        f"{text.numbers(found['std'])}, {role}, {where}"
-        for role, found in test["fitness"].items()
-    ]
+    lines = []
+    for role, found in test["fitness"].items():
+        spread = f"{text.numbers(found['mean'])} \N{PLUS-MINUS SIGN} {text.numbers(found['std'])}"
+        failed = found["n"] - found["ok"]
+        where = f"generation {test['generation']} (from 0)"
+        where += f", {failed} of {found['n']} failed" if failed else ""
+        lines.append(f"held-out:    fitness {spread}, {role}, {where}")
+    return lines
 
 
 def _when(moment: float) -> str:

@@ -28,7 +28,7 @@ class ArborCellParameters(OptimizeeParameters):
     """Parameters of :class:`ArborCell`."""
 
     cell: str | None = option(
-        None, "file that describes the cell; the one that comes with l2l if none", unit="path"
+        None, "file that describes the cell; the one that comes with l2l if none", path=True
     )
     fitness: str = option(
         "features",

@@ -18,7 +18,7 @@ import numpy as np
 from l2l import config, registry
 from l2l.classic.tools import DummyTrajectory
 from l2l.config.document import parse_value
-from l2l.errors import ConfigError, L2LError, SimulationFailed, nearest
+from l2l.errors import ConfigError, L2LError, SimulationFailed, about, nearest
 from l2l.optimizee import Individual
 from l2l.optimizees.command import folder
 from l2l.optimizees.command.placeholders import as_text
@@ -64,6 +64,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except L2LError as error:
         print(f"{error}", file=sys.stderr)
         return error.exit_code
+    except KeyboardInterrupt:
+        print("stopped; the program has been killed", file=sys.stderr)
+        return 130
     finally:
         if workdir is not None and options.folder is None:
             shutil.rmtree(workdir, ignore_errors=True)
@@ -82,7 +85,8 @@ def _chosen(path: Path) -> tuple[Program, Individual]:
     cls = registry.load("optimizees", spec.pop("name"))
     if not issubclass(cls, Program):
         raise ConfigError(f"expected the optimizee command or netlogo, got {cls.__name__}")
-    optimizee = registry.construct(cls, spec, DummyTrajectory())
+    with config.located(path), about("optimizee"):
+        optimizee = registry.construct(cls, spec, DummyTrajectory())
     space = optimizee.space
     if best is None:
         return optimizee, Individual(space.decode(np.full((1, space.size), 0.5))[0])

@@ -6,10 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from l2l.errors import ConfigError
+from l2l.errors import ConfigError, about
 from l2l.optimizee import RESERVED
 from l2l.optimizees.command.placeholders import OWN
-from l2l.space import ParameterSpace
+from l2l.space import Parameter, ParameterSpace
 
 _EXAMPLE = "parameters: {tau: {low: 1.0, high: 50.0, scale: log}, n: [1, 5]}"
 
@@ -34,15 +34,15 @@ def space_from(declared: Any) -> ParameterSpace:
             f"parameters can't be named {', '.join(taken)}: placeholders and individuals have "
             "these for themselves. Choose another name"
         )
-    space = ParameterSpace({name: _spec(name, spec) for name, spec in declared.items()})
-    try:
-        space.need_bounds()
-    except ConfigError:
-        free = [p.name for p in space.parameters if p.low is None and not p.choices]
-        raise ConfigError(
-            f"parameters: {', '.join(free)} need low and high, as in `{_EXAMPLE}`"
-        ) from None
-    return space
+    return ParameterSpace([_parameter(name, spec) for name, spec in declared.items()])
+
+
+def _parameter(name: str, declared: Any) -> Parameter:
+    with about("parameters", name):
+        (found,) = ParameterSpace({name: _spec(name, declared)}).parameters
+        if found.low is None and not found.choices:
+            raise ConfigError(f"parameter {name!r} needs low and high, as in `{_EXAMPLE}`")
+        return found
 
 
 def _spec(name: str, spec: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import deque
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,22 +14,37 @@ from l2l.optimizees.command.folder import listing
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:[eEdD][-+]?\d+)?|[-+]?(?:inf(?:inity)?|nan)\b"
 _ANY_NUMBER = re.compile(rf"(?<![\w.])(?:{_NUMBER})(?!\w)", re.IGNORECASE)
 _ANY_KEY = re.compile(rf"([\w.%-]+)[\"']?[ \t]*[=:][ \t]*(?:{_NUMBER})", re.IGNORECASE)
+_COMMA = (
+    ". If the comma is a decimal point, set `environment: {LC_ALL: C}`; for several numbers use "
+    "csv or regex"
+)
 
 
 def in_text(text: str, source: str, key: str | None) -> list[float]:
     """Return the last number of a text, or the last one behind ``key=`` or ``key:``."""
     if key is None:
-        found = _ANY_NUMBER.findall(text)
-        if not found:
+        end = deque(_ANY_NUMBER.finditer(text), maxlen=1)
+        if not end:
             raise SimulationFailed(f"{source}: expected a number, got {_shown(text)}")
-        return [number(found[-1])]
-    pattern = rf"(?<![\w.%-]){re.escape(key)}[\"']?[ \t]*[=:][ \t]*({_NUMBER})"
+        last = end[0]
+        if re.search(r"\d,$", text[: last.start()][-2:]):
+            word = text[: last.end()].split()[-1]
+            raise SimulationFailed(f"{source}: expected a number, got {_shown(word)}{_COMMA}")
+        return [number(last[0])]
+    pattern = rf"(?<![\w.%-]){re.escape(key)}[\"']?[ \t]*[=:][ \t]*(\S*)"
     found = re.findall(pattern, text, re.IGNORECASE)
     if not found:
         keys = sorted(set(_ANY_KEY.findall(text)))
         hint = nearest(key, keys) if keys else f"got {_shown(text)}"
         raise SimulationFailed(f"{source}: expected a line such as `{key}=0.5`; {hint}")
-    return [number(found[-1])]
+    start = re.match(_NUMBER, found[-1], re.IGNORECASE)
+    comma = start and re.match(r",\d", found[-1][start.end() :])
+    if start is None or comma:
+        raise SimulationFailed(
+            f"{source}: expected a number behind the last `{key}=`, got {_shown(found[-1])}"
+            f"{_COMMA if comma else ''}"
+        )
+    return [number(start[0])]
 
 
 def in_regex(text: str, source: str, pattern: str) -> list[float]:

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from l2l.errors import ConfigError, nearest
+from l2l.errors import ConfigError, SimulationFailed, nearest
 
 _MOST = 20  #: files that a message lists
 
@@ -34,6 +34,16 @@ def check_source(template: Path | None, name: str, file: str) -> None:
         raise ConfigError(
             f"inputs, {file}: there is no {name} in the template folder {template}. "
             f"In it: {listing(files(template))}. (Another name: {{format: jinja, from: NAME}})"
+        )
+
+
+def check_cwd(template: Path | None, cwd: str, inputs: Sequence[str]) -> None:
+    """Raise ConfigError if neither the template nor an input file has the folder to start in."""
+    made = any(Path(cwd) in Path(name).parents for name in inputs)
+    if not made and not ((template or Path("/nonexistent")) / cwd).is_dir() and Path(cwd).parts:
+        raise ConfigError(
+            f"cwd: expected a folder of the template folder, and there is no {cwd} in "
+            f"{template or 'it: no template is given'}"
         )
 
 
@@ -132,13 +142,37 @@ def listing(names: Sequence[str]) -> str:
 
 
 def copy(template: Path | None, workdir: Path) -> None:
-    """Copy the template folder into a working folder; links stay links, to where they led."""
+    """Copy the template folder into a working folder; links stay links, to where they led.
+
+    What the working folder itself is in, results below the template, is no part of it.
+
+    Raises:
+        SimulationFailed: If something can't be copied.
+    """
     if template is None:
         return
-    shutil.copytree(template, workdir, symlinks=True, dirs_exist_ok=True)
-    for top, folders, names in os.walk(template):
-        for path in (Path(top, name) for name in (*folders, *names)):
-            if path.is_symlink() and not (target := path.resolve()).is_relative_to(template):
-                link = workdir / path.relative_to(template)
-                link.unlink()
-                link.symlink_to(target)
+    template, workdir = template.resolve(), workdir.resolve()
+
+    def outside(top: str, names: list[str]) -> list[str]:
+        return [name for name in names if workdir.is_relative_to(Path(top, name))]
+
+    try:
+        shutil.copytree(template, workdir, symlinks=True, dirs_exist_ok=True, ignore=outside)
+    except OSError as error:
+        several = isinstance(error, shutil.Error) and error.args and error.args[0]
+        reason = several[0][2] if several else str(error)
+        raise SimulationFailed(f"template: {template} can't be copied: {reason}") from None
+    for path in _links(workdir):
+        original = template / path.relative_to(workdir)
+        if not (target := original.resolve()).is_relative_to(template):
+            path.unlink()
+            path.symlink_to(target)
+
+
+def _links(folder: Path) -> list[Path]:
+    return [
+        path
+        for top, folders, names in os.walk(folder)
+        for path in (Path(top, name) for name in (*folders, *names))
+        if path.is_symlink()
+    ]

@@ -160,6 +160,8 @@ def _input(path: str, spec: Any, names: Sequence[str]) -> Input:
     values = parts.get("values")
     if values is not None:
         known = (*names, *OWN)
+        if not isinstance(values, (str, list, tuple)) or not values:
+            raise ConfigError(f"{where}: values are names, as in [{known[0]}]; got {values!r}")
         values = (values,) if isinstance(values, str) else tuple(values)
         for name in values:
             if name not in known:
@@ -175,7 +177,8 @@ def _input(path: str, spec: Any, names: Sequence[str]) -> Input:
 def check_inside(path: str, where: str) -> None:
     """Raise ConfigError if a path leaves the folder that it is meant to be in."""
     pure = PurePosixPath(path)
-    if not path or pure.is_absolute() or ".." in pure.parts:
+    if not path or pure.is_absolute() or ".." in pure.parts or path.startswith("~"):
         raise ConfigError(
-            f"{where}: expected a path within the working folder (no leading /, no ..), got {path}"
+            f"{where}: expected a path within the working folder (no / or ~ at its start, no ..), "
+            f"got {path}"
         )

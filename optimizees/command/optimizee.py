@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from l2l.errors import ConfigError, SimulationFailed
+from l2l.errors import ConfigError, SimulationFailed, about
 from l2l.optimizees.command import folder
 from l2l.optimizees.command.explained import last_line, why_failed
 from l2l.optimizees.command.inputs import check_inside
@@ -17,7 +18,8 @@ from l2l.optimizees.command.program import Program, ProgramParameters, check_end
 from l2l.optimizees.command.readers import Outputs
 from l2l.options import option
 
-_SHELLS_OWN = ("|", "||", "&", "&&", ";", "<", "<<", ">", ">>")
+#: Pipes and redirections, the end of a command, variables, wildcards, the home folder.
+_SHELLS_OWN = re.compile(r"^(\|\|?|&&?|<.*|\d?>.*)$|;$|\$[A-Za-z_({]|[*`]|^~(/|$)")
 
 
 class CommandParameters(ProgramParameters):
@@ -25,7 +27,7 @@ class CommandParameters(ProgramParameters):
 
     command: Any = option(None, "the command line: ./model --tau {tau}; or a list of its words")
     template: str | None = option(
-        None, "folder whose copy the command runs in, for each individual", unit="path"
+        None, "folder whose copy the command runs in, for each individual", path=True
     )
     shell: bool = option(False, "whether /bin/sh gets the command line, with | and >")
     stdin: Any = option(None, "text for the command's input, or {file: NAME}")
@@ -51,6 +53,8 @@ class CommandParameters(ProgramParameters):
             or (isinstance(self.stdin, Mapping) and set(self.stdin) == {"file"})
         ):
             raise ConfigError(f"stdin: expected a text, or {{file: NAME}}; got {self.stdin!r}")
+        if isinstance(self.stdin, Mapping):
+            check_inside(str(self.stdin["file"]), "stdin")
         check_inside(self.cwd, "cwd")
 
     @property
@@ -60,7 +64,13 @@ class CommandParameters(ProgramParameters):
         if isinstance(given, (list, tuple)):
             if self.shell:
                 raise ConfigError("command: a shell takes one text, not a list")
-            return [as_word(word, "command") for word in given]
+            words = [as_word(word, "command") for word in given]
+            if len(words) == 1 and " " in words[0] and used(words[0]):
+                raise ConfigError(
+                    "command: a list has an entry for each word, as in [./model, '{tau}']; got one "
+                    f"entry, {words[0]!r}. Write it as a text, not as a list"
+                )
+            return words
         if isinstance(given, Mapping):
             as_word(given, "command")  # says that braces need quotes
         if not isinstance(given, str):
@@ -74,12 +84,7 @@ class CommandParameters(ProgramParameters):
             words = shlex.split(given)
         except ValueError as error:
             raise ConfigError(f"command: {given!r} can't be split into words: {error}") from None
-        for word in words:
-            if word in _SHELLS_OWN or word.startswith((">", "2>")):
-                raise ConfigError(
-                    f"command: {word!r} is for a shell, and none is used. Set `shell: true`; or "
-                    "give a list of words, if the program itself is to get it"
-                )
+        _check_no_shell(given)
         return words
 
     @property
@@ -89,6 +94,21 @@ class CommandParameters(ProgramParameters):
         if isinstance(self.stdin, str):
             texts["stdin"] = self.stdin
         return {**texts, **super().texts}
+
+
+def _check_no_shell(command: str) -> None:
+    """Raise ConfigError if a command line has, outside of quotes, what only a shell understands."""
+    words = re.sub(r"'[^']*'|\"[^\"]*\"|\\.", "", command).split()
+    if words and (assigned := re.match(r"([A-Za-z_]\w*)=", words[0])):
+        raise ConfigError(
+            f"command: {words[0]!r} is for a shell, and none is used. Set `environment: "
+            f"{{{assigned[1]}: ...}}`"
+        )
+    if word := next(filter(_SHELLS_OWN.search, words), None):
+        raise ConfigError(
+            f"command: {word!r} is for a shell, and none is used. Set `shell: true`; or put it "
+            "into quotes, if the program itself is to get it"
+        )
 
 
 class Command(Program):
@@ -111,11 +131,20 @@ class Command(Program):
         folder.check_template(self.template)
         names = set().union(*map(used, p.texts.values())) | self.check_inputs(self.template)
         if unused := [name for name in self.space.names if name not in names]:
-            raise ConfigError(
-                f"the parameter {', '.join(unused)} is used nowhere. Put {{{unused[0]}}} into the "
-                "command, or write it into a file: `inputs: {params.json: json}`"
-            )
+            with about("parameters", unused[0]):
+                raise ConfigError(
+                    f"the parameter {', '.join(unused)} is used nowhere. Put {{{unused[0]}}} into "
+                    "the command, or write it into a file: `inputs: {params.json: json}`"
+                )
         program = "sh" if p.shell else p.words[0]
+        made = [file.path for file in self.inputs]
+        folder.check_cwd(self.template, p.cwd, made)
+        if isinstance(p.stdin, Mapping) and p.stdin["file"] not in made:
+            name = str(p.stdin["file"])
+            if self.template is None or not (self.template / name).is_file():
+                raise ConfigError(
+                    f"stdin: there is no {name} in the template folder, nor is it one of `inputs`"
+                )
         if p.find_program and not used(program):
             path = self.environment().get("PATH")
             folder.check_program(program, self.template, p.cwd, path)
@@ -147,11 +176,6 @@ class Command(Program):
         stdin = None
         if p.stdin is not None:
             stdin = workdir / (".stdin" if isinstance(p.stdin, str) else str(p.stdin["file"]))
-            if not stdin.is_file():
-                raise SimulationFailed(
-                    f"stdin: there is no file {stdin.name} in the working folder; "
-                    f"in it: {folder.listing(folder.files(workdir))}"
-                )
         done = run(
             self.command_line(values),
             cwd=workdir / p.cwd,

@@ -18,7 +18,7 @@ from typing import IO
 
 from l2l.errors import SimulationFailed
 from l2l.optimizees.command.explained import not_started
-from l2l.processes import MARK, children, end_trees, sweep
+from l2l.processes import MARK, adopts, children, end_trees, sweep
 
 STDOUT_KEPT = 1 << 20  #: most bytes of stdout that are kept, the last ones
 STDERR_KEPT = 1 << 16  #: most bytes of stderr that are kept, the last ones
@@ -118,7 +118,7 @@ def run(
         if not ended:
             end_trees([process.pid], mark)
         process.wait()
-        if children(os.getpid()):  # a worker adopts what its children leave behind
+        if children(os.getpid()) or not adopts():  # else what is left behind would be a child
             sweep((process.pid,), mark)
         for tail in (out, err):
             tail.drain()

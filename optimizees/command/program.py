@@ -47,7 +47,6 @@ class ProgramParameters(OptimizeeParameters):
                 "environment: expected variables, as in `environment: {OMP_NUM_THREADS: 1}`; "
                 f"got {environment!r}"
             )
-
         values = example(self.parsed()[0])
         for where, text in self.texts.items():
             try:
@@ -68,7 +67,7 @@ class ProgramParameters(OptimizeeParameters):
         metrics = {} if self.metrics is None else self.metrics
         if not isinstance(metrics, Mapping):
             raise ConfigError(f"metrics: expected names and where they are, got {metrics!r}")
-        fitness = readers_from(self.fitness, "fitness")
+        fitness = self.fitness_readers()
         if not fitness:
             raise ConfigError("fitness: expected where it is, got an empty list")
         return (
@@ -78,6 +77,10 @@ class ProgramParameters(OptimizeeParameters):
             {str(k): readers_from(v, f"metrics, {k}") for k, v in metrics.items()},
             () if self.observation is None else readers_from(self.observation, "observation"),
         )
+
+    def fitness_readers(self) -> tuple[Any, ...]:
+        """Return what reads the fitness."""
+        return readers_from(self.fitness, "fitness")
 
 
 class Program(Optimizee):
@@ -157,10 +160,9 @@ class Program(Optimizee):
             values = self.values(traj.individual, workdir)
             self.prepare(values, workdir)
             result = self.read(self.launch(values, workdir))
-        except SimulationFailed:
+        finally:
             if self.parameters.keep == "never":
                 shutil.rmtree(workdir, ignore_errors=True)
-            raise
         if self.parameters.keep == "all":
             _put_away(workdir)
         return result

@@ -51,19 +51,16 @@ class Outputs:
         if source in STREAMS:
             return self.done.stdout if source == "stdout" else self.done.stderr
         path = self.folder / source
+        old = source in self.given and not is_new(path, self.done.started)
+        if path.is_file() and not old:
+            return path.read_text(encoding="utf-8", errors="replace")
         fresh = [f for f in written(self.folder, self.done.started) if f not in self.inputs]
-        if not path.is_file():
-            beside = f"; {nearest(source, fresh)}" if fresh else ""
-            raise SimulationFailed(
-                f"expected the result file {source}, and the command did not write it. "
-                f"It wrote: {listing(fresh)}{beside if 'mean' in beside else ''}"
-            )
-        if source in self.given and not is_new(path, self.done.started):
-            raise SimulationFailed(
-                f"expected the result file {source}, and the command did not write it: what is "
-                f"there is the template folder's own. It wrote: {listing(fresh)}"
-            )
-        return path.read_text(encoding="utf-8", errors="replace")
+        own = ": what is there is the template folder's own" if path.is_file() else ""
+        beside = f"; {nearest(source, fresh)}" if fresh else ""
+        raise SimulationFailed(
+            f"expected the result file {source}, and the command did not write it{own}. "
+            f"It wrote: {listing(fresh)}{beside if 'mean' in beside else ''}"
+        )
 
 
 @dataclass(frozen=True)

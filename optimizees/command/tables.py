@@ -30,7 +30,7 @@ def rows_of(text: str, separator: str, skip: int = 0) -> list[list[str]]:
     """Return the rows of a table; empty lines are none."""
     lines = text.splitlines()[skip:]
     if separator == " ":
-        return [line.split() for line in lines if line.strip()]
+        lines = [" ".join(line.split()) for line in lines]
     file = io.StringIO("\n".join(lines))
     rows = csv.reader(file, delimiter=separator, skipinitialspace=True)
     return [[cell.strip() for cell in row] for row in rows if any(map(str.strip, row))]
@@ -57,6 +57,13 @@ def in_csv(text: str, reader: Reader) -> list[float]:
             ) from None
     else:
         chosen = list(enumerate(rows))
+    for place, row in chosen if names else ():
+        if not len(_filled(row)) <= len(_filled(names)) <= len(row):
+            raise SimulationFailed(
+                f"{reader.source}, row {place}: expected {len(names)} cells, as many as the line "
+                f"of names has, got {len(row)}: {listing(row)}. (Decimal commas? Row names that R "
+                "wrote? A # before the names?)"
+            )
     values = [_cell(row, column, place, reader) for place, row in chosen]
     return [sum(values) / len(values)] if reader.row == "mean" else values
 
@@ -77,6 +84,11 @@ def _column(reader: Reader, names: list[str], rows: list[list[str]]) -> int:
             f"{_other_separator(names)}"
         )
     return names.index(reader.column)
+
+
+def _filled(row: list[str]) -> list[str]:
+    """Return a row without the empty cells at its end."""
+    return row[: max((place for place, cell in enumerate(row, 1) if cell), default=0)]
 
 
 def _mean(name: str, names: list[str]) -> str:

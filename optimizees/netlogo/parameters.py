@@ -20,9 +20,9 @@ _WITHOUT = ("constants", "setup", "go", "steps", "stop_when", "repetitions")
 class NetLogoParameters(ProgramParameters):
     """Parameters of :class:`NetLogo`."""
 
-    model: str | None = option(None, "the model's file, .nlogo or .nlogox", unit="path")
+    model: str | None = option(None, "the model's file, .nlogo or .nlogox", path=True)
     netlogo_home: str | None = option(
-        None, "folder of NetLogo; the variable NETLOGO_HOME if none", unit="path"
+        None, "folder of NetLogo; the variable NETLOGO_HOME if none", path=True
     )
     fitness: Any = option(None, "a reporter's name here, or a file as in `command`; first reporter")
     reporters: Any = option(None, "what is measured: {sheep: count sheep}; all are recorded")
@@ -64,8 +64,8 @@ class NetLogoParameters(ProgramParameters):
                     "itself; leave it out, or leave `experiment` out"
                 )
 
-    def parsed(self) -> tuple[Any, ...]:
-        """Return space, inputs, and the readers of fitness, metrics and observation."""
+    def fitness_readers(self) -> tuple[Any, ...]:
+        """Return what reads the fitness."""
         measured = self._measured()
         given = self.fitness if isinstance(self.fitness, list) else [self.fitness]
         if self.fitness is None:
@@ -84,12 +84,13 @@ class NetLogoParameters(ProgramParameters):
             else:
                 hint = nearest(part, measured)
                 raise ConfigError(f"fitness: there is no reporter {part!r}; {hint}")
-        space, inputs, _, metrics, observation = ProgramParameters(
-            parameters=self.parameters, inputs=self.inputs, metrics=self.metrics,
-            observation=self.observation,
-        ).parsed()  # fmt: skip
-        others = {name: (reader,) for name, reader in measured.items() if name not in given}
-        return space, inputs, tuple(readers), {**others, **metrics}, observation
+        return tuple(readers)
+
+    def parsed(self) -> tuple[Any, ...]:
+        """Return space, inputs, and the readers of fitness, metrics and observation."""
+        space, inputs, fitness, metrics, observation = super().parsed()
+        others = {name: (r,) for name, r in self._measured().items() if r not in fitness}
+        return space, inputs, fitness, {**others, **metrics}, observation
 
     def _measured(self) -> dict[str, ReporterReader]:
         """Return what reads each of the reporters."""

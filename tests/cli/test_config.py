@@ -160,6 +160,13 @@ def test_the_head_counts_the_errors_and_says_that_nothing_was_started(load) -> N
         load(GOOD.replace("seed", "sead").replace("1000", "hard"))
 
 
+def test_a_decimal_comma_and_a_text_without_quotes_are_explained(load) -> None:
+    with pytest.raises(ConfigError, match=r":2: a name is a text, got '5'.* is no decimal point"):
+        load(GOOD.replace("seed: 3", "seed: {low: 1,5}"))
+    with pytest.raises(ConfigError, match=r":2: no valid YAML: .* belongs into single quotes"):
+        load(GOOD.replace("seed: 3", r'seed: "(\S+)"'))
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [

@@ -87,9 +87,9 @@ def test_seeds_fit_a_signed_integer(tmp_path):
 
 def test_a_shell_gets_quoted_values_and_has_pipes(tmp_path):
     optimizee = make(
-        parameters={"x": ["; rm -rf $HOME", "b"]}, command="echo {x} | wc -c", shell=True
+        parameters={"x": ["; touch $HOME", "b"]}, command="echo {x} | wc -c", shell=True
     )
-    assert simulate(optimizee, tmp_path, {"x": "; rm -rf $HOME"}).fitness == [15.0]
+    assert simulate(optimizee, tmp_path, {"x": "; touch $HOME"}).fitness == [14.0]
 
 
 def test_links_of_the_template_lead_where_they_led(tmp_path):
@@ -100,6 +100,23 @@ def test_links_of_the_template_lead_where_they_led(tmp_path):
     optimizee = sh("echo 7 > own.txt; cat data mine", template=folder, fitness={"regex": r"(.)(.)"})
     assert simulate(optimizee, tmp_path / "w" / "deep").fitness == [5.0, 7.0]
     assert (tmp_path / "t" / "own.txt").read_text() == "6"
+
+
+def test_a_template_with_the_results_in_it_and_one_that_cannot_be_copied(tmp_path):
+    template(tmp_path / "t", data__txt="6")
+    (tmp_path / "t" / "old").mkdir()
+    work = tmp_path / "t" / "results" / "run" / "scratch" / "0-0"
+    (tmp_path / "t" / "own").symlink_to("data.txt")
+    (tmp_path / "link").symlink_to("t")  # as a home on a cluster is
+    optimizee = sh(
+        "cat data.txt; ls", template=str(tmp_path / "link"), fitness={"regex": r"^(6)(?=data)"}
+    )
+    assert simulate(optimizee, work).fitness == [6.0]
+    assert sorted(p.name for p in work.iterdir()) == ["data.txt", "old", "own"]
+    assert os.readlink(work / "own") == "data.txt"
+    os.mkfifo(tmp_path / "t" / "pipe")
+    with pytest.raises(SimulationFailed, match=r"template: .* can't be copied: .*is a named pipe"):
+        simulate(optimizee, tmp_path / "w")
 
 
 def test_environment_stdin_and_cwd(tmp_path):
@@ -113,8 +130,10 @@ def test_environment_stdin_and_cwd(tmp_path):
     )  # fmt: skip
     result = simulate(optimizee, tmp_path / "w")
     assert (result.fitness, result.metrics) == ([1.5], {"first": 1.5})
-    by_file = make(inputs={"in.csv": "csv"}, stdin={"file": "in.csv"}, command="cat")
-    assert simulate(by_file, tmp_path / "v", seed=3).fitness == [3.0]  # x,seed / 1.5,3
+    by_file = make(
+        inputs={"in.csv": "csv"}, stdin={"file": "in.csv"}, command="cat", fitness={"csv": "stdout"}
+    )
+    assert simulate(by_file, tmp_path / "v", seed=3).fitness == [1.5]  # x,seed / 1.5,3
 
 
 # -- input files ------------------------------------------------------------------------------
@@ -272,6 +291,33 @@ def test_metrics_are_one_number_each(tmp_path):
         simulate(sh(OUTPUTS, metrics={"err": reader}), tmp_path)
 
 
+@pytest.mark.parametrize(
+    ("printed", "reader", "message"),
+    [
+        ("error=1,5", "stdout", r"got 'error=1,5'. If the comma is a decimal point, set"),
+        ("error=1,5", {"text": "stdout", "key": "error"}, r"the last `error=`, got '1,5'. If the"),
+        ("error=2\nerror=***", {"text": "stdout", "key": "error"}, r"`error=`, got '\*\*\*'$"),
+        ("t,v\n0,5,1,5", {"csv": "stdout", "column": "v"}, r"expected 2 cells, .* got 4: 0, 5, 1,"),
+        ("# t v\n1 2", {"csv": "stdout", "column": "t", "separator": "space"}, r"3 cells.*got 2"),
+        ('"a" "b"\n"1" 3 4', {"csv": "stdout", "column": "a", "separator": "space"}, r"Row names"),
+    ],
+)
+def test_no_number_is_made_up_of_what_is_none(tmp_path, printed, reader, message):
+    with pytest.raises(SimulationFailed, match=message):
+        simulate(make(command=["printf", printed, "{x}"], fitness=reader), tmp_path)
+
+
+def test_numbers_with_units_line_ends_of_windows_and_empty_last_cells(tmp_path):
+    text = 'error: 1.5e-3 mV, 7\r\n"a b" c\r\n2 3\r\n'
+    rest = {"separator": "space", "skip": 1}
+    readers = [{"text": "stdout", "key": "error"}, {"csv": "stdout", "column": "a b", **rest}]
+    found = simulate(make(command=["printf", text, "{x}"], fitness=readers), tmp_path).fitness
+    assert found == [0.0015, 2.0]
+    ragged = make(command=["printf", "a,b\n1,2,\n3,\n{x}"], fitness={"csv": "stdout", "column": "a",
+                  "row": 0})  # fmt: skip
+    assert simulate(ragged, tmp_path).fitness == [1.0]
+
+
 # -- mistakes in the configuration ------------------------------------------------------------
 
 
@@ -286,6 +332,11 @@ def test_metrics_are_one_number_each(tmp_path):
         ({"command": "echo {x[0]}"}, r"\{x\[0\]\} takes a part .* is a single value"),
         ({"command": "echo 'a"}, r"can't be split into words: No closing quotation"),
         ({"command": "echo {x} > out"}, r"'>' is for a shell, and none is used. Set `shell: true`"),
+        ({"command": "echo {x} 2>&1"}, r"'2>&1' is for a shell"),
+        ({"command": "echo {x} $HOME"}, r"'\$HOME' is for a shell.*put it into quotes"),
+        ({"command": "cat {x} *.csv"}, r"'\*.csv' is for a shell"),
+        ({"command": "A=1 echo {x}"}, r"'A=1' is for a shell.*Set `environment: \{A: ...\}`"),
+        ({"command": ["echo {x}"]}, r"a list has an entry for each word.*Write it as a text"),
         ({"command": "echo 1"}, r"the parameter x is used nowhere. Put \{x\} into the command"),
         ({"command": "modell {x}"}, r"a program on PATH, and there is no 'modell'; PATH is /"),
         ({"command": "./model {x}"}, r"there is no ./model in the template folder; no template"),
@@ -294,7 +345,7 @@ def test_metrics_are_one_number_each(tmp_path):
         ({"command": "echo {x}", "parameters": None}, r"parameters: expected at least one"),
         ({"command": "echo {x}", "parameters": {"x": 3}}, r"parameter 'x': expected \[low, high\]"),
         ({"command": "echo {x}", "parameters": {"x": {"lo": 3}}}, r"no field 'lo'; did you mean"),
-        ({"command": "echo {x}", "parameters": {"x": {"unit": "ms"}}}, r"x need low and high"),
+        ({"command": "echo {x}", "parameters": {"x": {"unit": "ms"}}}, r"x' needs low and high"),
         ({"command": "echo {x}", "parameters": {"x": {"low": "1e-3", "high": 1}}}, r"low must"),
         ({"command": "echo", "parameters": {"seed": [0, 1]}}, r"can't be named seed"),
         ({"command": "echo", "inputs": {"p.json": "jsn"}}, r"expected the format json.*got 'jsn'"),
@@ -318,6 +369,11 @@ def test_metrics_are_one_number_each(tmp_path):
         ({"command": ["echo", {"x": None}]}, r"command: .* are a mapping in YAML: write '\{x\}'"),
         ({"command": "echo {x}", "environment": {"A": {"x": None}}}, r"environment, A: .*'\{x\}'"),
         ({"command": "echo {x}", "cwd": "/tmp"}, r"cwd: expected a path within"),
+        ({"command": "echo {x}", "cwd": "sub"}, r"cwd: expected a folder of .* there is no sub"),
+        ({"command": "echo {x}", "fitness": {"json": "~/r"}}, r"no / or ~ at its start"),
+        ({"command": "echo {x}", "stdin": {"file": "in.txt"}}, r"stdin: there is no in.txt"),
+        ({"command": "echo {x}", "stdin": {"file": "../in"}}, r"stdin: expected a path within"),
+        ({"command": "echo {x}", "inputs": {"p": {"format": "json", "values": 3}}}, r"are names"),
         ({"command": "echo {x}", "stdin": {"f": 1}}, r"stdin: expected a text, or \{file: NAME\}"),
         ({"comand": "echo"}, r"no field 'comand'; did you mean 'command'"),
     ],
@@ -325,6 +381,11 @@ def test_metrics_are_one_number_each(tmp_path):
 def test_mistakes_are_found_before_anything_starts(options, message):
     with pytest.raises(ConfigError, match=message):
         make(**options)
+
+
+def test_what_is_in_quotes_is_for_the_program():
+    command = 'awk \'{print $1 > "*"}\' "a;" \\> {x}'
+    assert make(command=command).parameters.words[2:] == ["a;", ">", "{x}"]
 
 
 def test_programs_of_the_template_are_looked_at(tmp_path):
@@ -362,6 +423,9 @@ def test_errors_of_a_file_have_its_line_and_paths_start_there(tmp_path, monkeypa
     text = (EXPERIMENT / "config.yaml").read_text()
     path.write_text(text.replace("params.json data", "params.json {gama} data"))
     with pytest.raises(ConfigError, match=r"config.yaml:13: command: .* did you mean 'gamma'"):
+        config.load(path)
+    path.write_text(text.replace("beta: {low: 0.05", "beta: {low: 5.0"))
+    with pytest.raises(ConfigError, match=r"config.yaml:15: parameter 'beta': needs finite low <"):
         config.load(path)
     path.write_text(text)
     monkeypatch.chdir("/")
@@ -470,10 +534,13 @@ def test_failures_and_nan_are_recorded_with_the_output(tmp_path, capsys):
     assert sorted(p.name for p in (run / "artifacts").iterdir() if p.is_dir()) == ["0-0", "1-0"]
 
 
-@pytest.mark.parametrize(("keep", "kept"), [("never", []), ("failed", [0]), ("all", [0, 1, 2, 3])])
+@pytest.mark.parametrize(
+    ("keep", "kept"), [("never", []), ("failed", [0, 1]), ("all", [0, 1, 2, 3])]
+)
 def test_working_folders_are_kept_by_rule(tmp_path, keep, kept):
     spec = {"name": "command", "keep": keep, "shell": True, "parameters": {"x": [0.0, 1.0]},
-            "command": "echo {x} > x.txt; [ {index} != 0 ] && cat x.txt"}  # fmt: skip
+            "command": "echo {x} > x.txt; case {index} in 0) exit 4;; 1) echo nan;; *) cat x.txt;; "
+                       "esac"}  # fmt: skip
     run = tmp_path / "run"
     l2l.optimize(spec, RANDOM, generations=1, run=run, executor="inline", progress=False)
     assert sorted(run.glob("artifacts/*/x.txt")) == [
@@ -581,6 +648,37 @@ def test_a_trial_that_fails_shows_what_happened(tmp_path, capfd):
     out, err = capfd.readouterr()
     assert "stdout:\n  a=" in out
     assert "failed: fitness: stdout: expected a line such as `b=0.5`; valid names: a" in err
+
+
+def test_mistakes_that_the_constructor_finds_have_their_line_and_the_trial_leaves_nothing(tmp_path):
+    nap = f"9{os.getpid()}.4"
+    path = tmp_path / "c.yaml"
+    text = (
+        "optimizee:\n  name: command\n  shell: true\n  parameters: {x: [0.0, 1.0]}\n"
+        f"  command: (setsid sleep {nap} &) ; echo {{x}}\n"
+        "optimizer: random_search\nstop: {generations: 1}\n"
+    )
+    path.write_text(text)
+    trial = [sys.executable, "-m", "l2l.optimizees.command", str(path)]
+    assert subprocess.run(trial, capture_output=True, text=True, check=True).stdout
+    assert alive(f"sleep {nap}") == []
+    path.write_text(text.replace("{x}", "1"))
+    failed = subprocess.run(trial, capture_output=True, text=True)
+    assert failed.returncode == 2
+    assert "c.yaml:4: the parameter x is used nowhere" in failed.stderr
+
+
+def test_a_run_says_the_line_too(tmp_path, capsys):
+    from l2l.cli import main as cli
+
+    path = tmp_path / "c.yaml"
+    path.write_text(
+        "optimizee:\n  name: command\n  template: modell\n  parameters: {x: [0.0, 1.0]}\n"
+        "  command: echo {x}\noptimizer: random_search\nstop: {generations: 1}\n"
+    )
+    assert cli(["run", str(path), "--run", str(tmp_path / "run")]) == 2
+    assert "c.yaml:3: template: there is no folder" in capsys.readouterr().err
+    assert not (tmp_path / "run").exists()
 
 
 def test_the_best_of_a_run_is_shown_again(tmp_path, capsys):

@@ -50,7 +50,7 @@ def history(tmp_path_factory):
     return l2l.optimize(
         SomeFaults(),
         {"name": "grid_search", "n_points": 2},
-        executor={"name": "local", "workers": 2, "timeout": 2.0, "memory_limit": "600MiB"},
+        executor={"name": "local", "workers": 2, "timeout": 5.0, "memory_limit": "600MiB"},
         run=tmp_path_factory.mktemp("faults") / "run",
         progress=False,
     ).history

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 
 import numpy as np
 import pytest
@@ -17,8 +18,10 @@ from l2l.evaluation import Job, Outcome, Status, seeds
 from l2l.executors.base import Task
 from l2l.executors.jube import chunkfiles
 from l2l.heldout import BEST, RECOMMENDED, ids_of, role_of
+from l2l.loop.landing import HEARTBEAT
 from l2l.optimizee import Individual, Trial
 from l2l.optimizers.evolution import GeneticAlgorithmOptimizer, GeneticAlgorithmParameters
+from l2l.store.folder import Store
 from l2l.store.reader import Records
 from l2l.view.progress import NullProgress
 
@@ -322,6 +325,57 @@ def test_a_run_that_has_ended_tests_nothing_twice(tmp_path):
     assert again.history.digest() == first.history.digest()
 
 
+def stop_at(patch, seed):
+    """Let the evaluation with a seed stop the run."""
+    simulate = Fit.simulate
+
+    def stopping(self, traj):
+        if traj.individual.seed == seed:
+            signal.raise_signal(signal.SIGTERM)
+            time.sleep(2 * HEARTBEAT)  # else all the others end before the loop looks for signals
+        return simulate(self, traj)
+
+    patch.setattr(Fit, "simulate", stopping)
+
+
+@pytest.fixture
+def rare_states(monkeypatch):
+    """The optimizer's state is written at the start and at the end only."""
+    write = Store.snapshot
+    monkeypatch.setattr(
+        Store, "snapshot", lambda *state, force=False: force and write(*state, force=True)
+    )
+
+
+@pytest.mark.parametrize("stop", [
+    {"generations": 5}, {"generations": None, "evaluations": 40}, {"target": 1.25},
+    {"patience": 1},
+], ids=str)  # fmt: skip
+@pytest.mark.usefixtures("rare_states")
+def test_a_stop_in_the_last_test_changes_nothing(tmp_path, stop):
+    """All criteria hold when the last generation is on record, before its tests are."""
+    whole = run(tmp_path / "whole", test_every=2, **stop)
+    last = whole.history.tests.generations()[-1]
+    with pytest.MonkeyPatch.context() as patch:
+        stop_at(patch, seeds(5, ids_of(last, BEST, 6)[2]))
+        with pytest.raises(l2l.Interrupted, match="stopped by SIGTERM"):
+            run(tmp_path / "run", test_every=2, **stop)
+    ended = run(tmp_path / "run", test_every=2, resume=True, **stop)
+    assert ended.reason == whole.reason
+    assert ended.history.tests.fitness.tobytes() == whole.history.tests.fitness.tobytes()
+    assert ended.history.digest() == whole.history.digest()
+    assert str(ended.recommended) == str(whole.recommended)
+
+
+@pytest.mark.usefixtures("rare_states")
+def test_a_budget_that_ended_within_a_generation_ends_there_again(tmp_path):
+    first = run(tmp_path / "run", generations=None, evaluations=44, test_every=10)
+    again = run(tmp_path / "run", generations=None, evaluations=44, test_every=10, resume=True)
+    assert again.history.tests.generations().tolist() == [0, 4]
+    assert again.history.digest() == first.history.digest()
+    assert str(again.recommended) == str(first.recommended)
+
+
 # -- what is refused ------------------------------------------------------------------------------
 
 
@@ -358,6 +412,16 @@ def test_it_can_not_change_on_the_way(tmp_path, then, now):
     run(tmp_path / "run", generations=2, test_every=then)
     with pytest.raises(RunChanged, match=f"test_every: {then or 'null'} then, {now or 'null'} now"):
         run(tmp_path / "run", test_every=now, resume=True)
+
+
+def test_the_number_of_held_out_tasks_can_not_change_on_the_way(tmp_path):
+    """A family of a script's own is in no configuration, and ids tell parts by their number."""
+    optimizee = FitMany()
+    run(tmp_path / "run", optimizee=optimizee, generations=2, test_every=1)
+    optimizee.tasks = Samples(2, 8)
+    with pytest.raises(RunChanged, match="3 parts then, 4 now"):
+        run(tmp_path / "run", optimizee=optimizee, test_every=1, resume=True)
+    assert len(l2l.load(tmp_path / "run").tests) == 2 * 2 * 3
 
 
 def test_a_run_of_before_there_were_tests_goes_on(tmp_path):

@@ -79,8 +79,9 @@ def test_a_generator_goes_on_as_if_nothing_had_happened(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "state", [{"a": object()}, {"a": np.array([None])}, {"b": {1: 2}}, {"f": {3}}], ids=str
-)
+    "state", [{"a": object()}, {"a": np.array([None])}, {"b": {1: 2}}, {"f": {3}}],
+    ids=["object", "objects", "number", "set"],
+)  # fmt: skip
 def test_what_is_no_state_is_refused(state):
     with pytest.raises(StoreError, match=r"state\['[abf]'\] is an? "):
         encode_state(state, 0, 0)
