@@ -40,7 +40,7 @@ def test_the_wheel_holds_the_linked_folders(distributions):
     with zipfile.ZipFile(distributions[0]) as archive:
         names = archive.namelist()
     for name in (
-        "l2l/optimizers/evolution.py", "l2l/optimizees/mountain_car/network.py", "l2l/py.typed",
+        "l2l/optimizers/evolution.py", "l2l/optimizees/mountain_car/optimizee.py", "l2l/py.typed",
         "l2l/testing/__init__.py", "l2l/optimizees/mountain_car/README.md",
     ):  # fmt: skip
         assert names.count(name) == 1, name
