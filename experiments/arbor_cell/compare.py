@@ -1,6 +1,6 @@
 """Compare runs: python experiments/arbor_cell/compare.py RUN... [--figures FOLDER]
 
-Prints a line a run, and draws the figures of reproduce.md: the responses of the best cell that mean
+Prints a line a run, and draws the figures of reproduce.md: responses of the best cells that mean
 squares and that features have found (in the manner of figure 5 of the paper), and how near the
 conductances of all runs are to the truth.
 """
@@ -25,6 +25,12 @@ from l2l.optimizees.arbor_cell.figures import (
 )
 
 COLORS = {"ensemble_kalman_filter": REFERENCE, "cma_es": BEST, "genetic_algorithm": "#2a9d3a"}
+#: Columns of the figure of traces: the paper's optimizer by both fitnesses, and the best one.
+COLUMNS = (
+    ("mean_square", "genetic_algorithm"),
+    ("features", "genetic_algorithm"),
+    ("features", "ensemble_kalman_filter"),
+)
 #: Named as not identifiable by `python -m l2l.optimizees.arbor_cell identify`.
 WEAK = ("soma_Im_gbar", "soma_Ca_LVA_gbar")
 
@@ -76,12 +82,13 @@ best: within 0.1 of those identifiable, of all | mean of the last generation: li
 
 
 def draw_traces(runs: list[Run]) -> object:
-    """Draw the responses of the best cell by mean squares (left) and by features (right)."""
-    kinds = [kind for kind in ("mean_square", "features") if any(r.kind == kind for r in runs)]
-    figure = blank(9.0, 5.0)
-    panels = figure.subplots(2, len(kinds), squeeze=False, sharey="row", sharex=True)
-    for column, kind in enumerate(kinds):
-        best = max((r for r in runs if r.kind == kind), key=lambda r: r.fitness)
+    """Draw responses of the best cell of each of :data:`COLUMNS`."""
+    groups = [[r for r in runs if (r.kind, r.optimizer) == column] for column in COLUMNS]
+    groups = [group for group in groups if group]
+    figure = blank(3.4 * len(groups), 5.0)
+    panels = figure.subplots(2, len(groups), squeeze=False, sharey="row", sharex=True)
+    for column, group in enumerate(groups):
+        best = max(group, key=lambda r: r.fitness)
         cell = best.cell
         voltage = cell.responses(cell.space.flatten([best.history.best.individual]))[0]
         for row, i in enumerate((2, 3)):
@@ -90,7 +97,7 @@ def draw_traces(runs: list[Run]) -> object:
                 axes, cell.cell.times, voltage[i], cell.reference[i], cell.cell.stimuli[i]
             )
         panels[0, column].set_title(
-            f"fitness by {kind.replace('_', ' ')} ({best.optimizer})\n"
+            f"{best.optimizer.replace('_', ' ')}, by {best.kind.replace('_', ' ')}\n"
             f"{cell.cell.stimuli[2].name}, {1000 * cell.cell.stimuli[2].amplitude:g} pA",
             fontsize=9,
         )
