@@ -20,12 +20,12 @@ def run_experiment():
         pop_size=50,
         cx_prob=0.7,
         mut_prob=0.7,
-        n_iteration=40,
-        ind_prob=0.02,
-        tourn_size=4,
+        n_iteration=60,
+        ind_prob=0.006,
+        tourn_size=8,
         mate_par=0.5,
         mut_par=2.0,  # in units of weight (mV) and of delay (ms)
-        elitism=0,
+        elitism=0,  # each generation has another world: old fitness does not compare
     )
     optimizer = GeneticAlgorithmOptimizer(
         traj,

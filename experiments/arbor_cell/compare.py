@@ -18,11 +18,11 @@ from l2l.optimizees.arbor_cell.figures import (
     BEST,
     NEAR,
     REFERENCE,
-    blank,
     draw_errors,
     draw_response,
     errors,
 )
+from l2l.view.plots import blank
 
 COLORS = {"ensemble_kalman_filter": REFERENCE, "cma_es": BEST, "genetic_algorithm": "#2a9d3a"}
 #: Columns of the figure of traces: the paper's optimizer by both fitnesses, and the best one.

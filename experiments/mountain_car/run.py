@@ -20,11 +20,12 @@ def run_experiment():
         pop_size=32,
         cx_prob=0.7,
         mut_prob=0.7,
-        n_iteration=40,
+        n_iteration=50,
         ind_prob=0.1,
         tourn_size=4,
         mate_par=0.5,
         mut_par=4.0,  # in units of weight: a tenth of the range
+        elitism=0,  # an elite would keep the fitness of a lucky start
     )
     optimizer = GeneticAlgorithmOptimizer(
         traj,

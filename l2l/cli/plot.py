@@ -17,7 +17,7 @@ examples:
   l2l plot results/mountain_car --out figure.pdf
   l2l plot results/digits --metric accuracy          # in place of fitness
   l2l plot results/ants --figure colony              # one that the optimizee offers
-  l2l plot results/ants --figure ?                   # says which it offers
+  l2l plot results/ants --figure '?'                 # says which it offers
 """
 
 

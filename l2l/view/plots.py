@@ -68,22 +68,33 @@ def save(figure: Figure, target: Path) -> None:
         raise L2LError(f"{target} can't be written: {error}") from error
 
 
+def blank(width: float, height: float) -> Figure:
+    """Return an empty figure of so many inches, that is not known to pyplot.
+
+    Raises:
+        MissingExtra: If matplotlib is not installed.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+    except ImportError:
+        raise MissingExtra("matplotlib", "plot") from None
+    figure = Figure(figsize=(width, height), layout="constrained")
+    FigureCanvasAgg(figure)
+    return figure
+
+
 def draw(history: Trajectory, metric: str | None = None) -> Figure:
     """Return the figure of a history with at least one evaluation: a panel an objective.
 
     Of a metric, which may be drawn in their place, there is one panel, and no best so far.
     """
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.ticker import MaxNLocator
-    except ImportError:
-        raise MissingExtra("matplotlib", "plot") from None
     data, tests = history.generations(metric), history.tests
     so_far = best_so_far(data["best"], history.weights) if metric is None else None
     objectives = data["best"].shape[1]
-    figure = Figure(figsize=(8.0, 1.0 + 3.8 * objectives), layout="constrained")
-    FigureCanvasAgg(figure)
+    figure = blank(8.0, 1.0 + 3.8 * objectives)
+    from matplotlib.ticker import MaxNLocator
+
     panels = figure.subplots(objectives, 1, sharex=True, squeeze=False)[:, 0]
     for place, axes in enumerate(panels):
         columns = {name: data[name][:, place] for name in ("best", "mean", "std")}

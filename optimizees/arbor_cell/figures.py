@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from l2l.errors import L2LError, MissingExtra
+from l2l.errors import L2LError
 from l2l.optimizees.arbor_cell.setup import Floats
 from l2l.trajectory import Trajectory
+from l2l.view.plots import blank
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -20,18 +21,6 @@ if TYPE_CHECKING:
 BEST, REFERENCE, CURRENT = "#2f5fd0", "#e08a1e", "#b9b9b9"
 GENERATIONS = "#1f5fa8"
 NEAR = 0.1  #: of log10, what counts as recovered
-
-
-def blank(width: float, height: float) -> Figure:
-    """Return an empty figure of so many inches, that is not known to pyplot."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("matplotlib", "plot") from None
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure
 
 
 def traces(history: Trajectory, optimizee: Any) -> Figure:

@@ -12,13 +12,13 @@ from typing import Any
 
 import numpy as np
 
-from l2l import registry
 from l2l.errors import ConfigError, L2LError
 from l2l.optimizees.learning_to_learn.baselines import best_of_grid, ideal, unlearned, zero
 from l2l.optimizees.learning_to_learn.figures import tuned
 from l2l.optimizees.learning_to_learn.learner import Floats
 from l2l.optimizees.learning_to_learn.optimizee import LearningToLearn
 from l2l.trajectory import Trajectory
+from l2l.view.figures import optimizee_of
 
 #: Student's t for 95 %, for 1 to 10 degrees of freedom.
 _T95 = (12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228)
@@ -43,7 +43,7 @@ def report(runs: Sequence[Trajectory], long: int | None = None) -> str:
         runs: Of one configuration.
         long: Steps that a learner set by hand gets in one more line; None: no such line.
     """
-    optimizee = optimizee_of(runs[0])
+    optimizee = _learner_of(runs[0])
     learner, family, amount = optimizee.learner, optimizee.tasks, optimizee.learner.amount
     tasks = family.all_held_out()
     by_hand = learner.losses(best_of_grid(learner, family), tasks, (amount,))[:, 0]
@@ -90,10 +90,9 @@ def _on_training_tasks(optimizee: LearningToLearn, run: Trajectory, individual: 
     return float(learner.losses(individual, tasks, (learner.amount,)).mean())
 
 
-def optimizee_of(run: Trajectory) -> LearningToLearn:
+def _learner_of(run: Trajectory) -> LearningToLearn:
     """Return the optimizee of a run, with its options."""
-    config = dict(run.config["optimizee"])
-    made = registry.construct(registry.load("optimizees", config.pop("name")), config)
+    made = optimizee_of(run)
     if not isinstance(made, LearningToLearn):
         raise ConfigError(f"{run.path} is a run of {type(made).__name__}, not of LearningToLearn")
     return made

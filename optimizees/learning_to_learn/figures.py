@@ -13,6 +13,7 @@ from l2l.optimizees.learning_to_learn.baselines import best_of_grid, unlearned, 
 from l2l.optimizees.learning_to_learn.optimizee import LearningToLearn
 from l2l.optimizees.learning_to_learn.sinusoids import INPUT, Sinusoid
 from l2l.optimizees.learning_to_learn.volterra import N_JUDGED
+from l2l.view.plots import blank
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -46,7 +47,8 @@ def adaptation(history: Trajectory, optimizee: LearningToLearn) -> Figure:
         ("untuned", best_of_grid(learner, family), _UNTUNED),
         ("tuned", tuned(history), _TUNED),
     )
-    figure, axes = _figure(len(both), len(tasks), (3.0 * len(tasks), 4.4))
+    figure = blank(3.0 * len(tasks), 4.4)
+    axes = figure.subplots(len(both), len(tasks), squeeze=False, sharex=True)
     for row, (name, individual, colour) in zip(axes, both, strict=True):
         for ax, task in zip(row, tasks, strict=True):
             _adapted(ax, optimizee, individual, task, amounts, colour)
@@ -97,8 +99,8 @@ def learning_curves(history: Trajectory, optimizee: LearningToLearn) -> Figure:
         if sinusoids
         else np.unique(np.geomspace(5, learner.amount, 20).astype(int)).tolist()
     )
-    figure, axes = _figure(1, 1, (5.2, 3.6))
-    ax = axes[0][0]
+    figure = blank(5.2, 3.6)
+    ax = figure.subplots()
     for name, individual, colour in (
         ("set by hand", learner.default, _TRUTH),
         ("set by hand, best of a grid", best_of_grid(learner, family), _UNTUNED),
@@ -120,13 +122,3 @@ def learning_curves(history: Trajectory, optimizee: LearningToLearn) -> Figure:
     ax.set_ylabel(f"loss on {len(tasks)} held-out tasks\n(mean; band: quartiles)")
     ax.legend(frameon=False, fontsize=8)
     return figure
-
-
-def _figure(rows: int, across: int, size: tuple[float, float]) -> tuple[Figure, Any]:
-    """Return a figure without pyplot, and its axes ``(rows, across)``."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=size, layout="constrained")
-    FigureCanvasAgg(figure)
-    return figure, figure.subplots(rows, across, squeeze=False, sharex=True)

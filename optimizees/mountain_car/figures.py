@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import MissingExtra
 from l2l.optimizees.gym_agent.network import FastBrain
 from l2l.optimizees.mountain_car.__main__ import robust
 from l2l.optimizees.mountain_car.optimizee import CODING, MountainCar
 from l2l.optimizees.spiking import default_backend
+from l2l.view.plots import blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -40,19 +40,14 @@ def choices(weights: NDArray[np.float64]) -> NDArray[np.int64]:
 
 def policy(history: Trajectory, optimizee: MountainCar) -> Figure:
     """Draw what the most robust network does where, and three drives of it."""
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.colors import ListedColormap
-        from matplotlib.figure import Figure
-        from matplotlib.lines import Line2D
-        from matplotlib.patches import Patch
-    except ImportError:
-        raise MissingExtra("matplotlib", "plot") from None
+    figure = blank(7.0, 4.6)
+    from matplotlib.colors import ListedColormap
+    from matplotlib.lines import Line2D
+    from matplotlib.patches import Patch
+
     backend = default_backend()
     chosen, _ = robust(history, CANDIDATES, 1, backend)
     weights = history.entry(chosen).individual["weights"]
-    figure = Figure(figsize=(7.0, 4.6), layout="constrained")
-    FigureCanvasAgg(figure)
     axes = figure.subplots()
     extent = (CODING.low[0], CODING.high[0], CODING.low[1], CODING.high[1])
     axes.imshow(

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from l2l.errors import L2LError, MissingExtra
+from l2l.errors import L2LError
 from l2l.evaluation import Status
+from l2l.view.plots import blank
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -28,7 +29,7 @@ def growth(history: Trajectory, optimizee: StructuralPlasticity) -> Figure:
     """
     from l2l.optimizees.structural_plasticity.network import grow
 
-    figure = _figure(9.0, 5.4)
+    figure = blank(9.0, 5.4)
     panels = figure.subplots(2, 2, sharex=True, sharey="row")
     network = optimizee.tasks.held_out(0)[0]
     for column, (name, entry) in enumerate(_ends(history).items()):
@@ -46,7 +47,7 @@ def growth(history: Trajectory, optimizee: StructuralPlasticity) -> Figure:
 
 def search(history: Trajectory, optimizee: StructuralPlasticity) -> Figure:
     """Return where a run has been: all growth rates it tried, in the colour of their fitness."""
-    figure = _figure(6.4, 4.8)
+    figure = blank(6.4, 4.8)
     axes = figure.subplots()
     ok = history.status == Status.OK
     points = axes.scatter(
@@ -64,17 +65,6 @@ def search(history: Trajectory, optimizee: StructuralPlasticity) -> Figure:
     axes.set_xlabel("growth rate of excitatory elements, egr (1/ms)")
     axes.set_ylabel("growth rate of inhibitory elements, igr (1/ms)")
     figure.legend(loc="outside upper center", ncols=3, frameon=False, fontsize=9)
-    return figure
-
-
-def _figure(width: float, height: float) -> Figure:
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-    except ImportError:
-        raise MissingExtra("matplotlib", "plot") from None
-    figure = Figure(figsize=(width, height), layout="constrained")
-    FigureCanvasAgg(figure)
     return figure
 
 

@@ -13,7 +13,7 @@ import l2l
 from l2l.errors import ConfigError
 from l2l.evaluation import Status
 from l2l.optimizees.learning_to_learn import LearningToLearn, LearningToLearnParameters
-from l2l.optimizees.learning_to_learn.__main__ import half_width, main, optimizee_of
+from l2l.optimizees.learning_to_learn.__main__ import half_width, main
 from l2l.optimizees.learning_to_learn.baselines import best_of_grid, ideal, unlearned, zero
 from l2l.optimizees.learning_to_learn.figures import adaptation, learning_curves, tuned
 from l2l.optimizees.learning_to_learn.learner import columns, examples
@@ -30,6 +30,7 @@ from l2l.optimizees.learning_to_learn.reservoir import Reservoir, draw, readout
 from l2l.optimizees.learning_to_learn.sinusoids import Sinusoids
 from l2l.optimizees.learning_to_learn.volterra import N_JUDGED, WASHOUT, Filters
 from l2l.testing import check_optimizee
+from l2l.view.figures import optimizee_of
 
 SMALL = {
     "learning_rate": {"outer": "learning_rate", "hidden": 4, "tasks": 2, "test_tasks": 4},
