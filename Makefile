@@ -33,7 +33,7 @@ test: $(VENV)/test system  ## install what tests need, check style and types, ru
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 coverage: $(VENV)/test system  ## run all tests one after the other, and show what they reach (half an hour)
 	$(BIN)/python -m pytest --cov --cov-report=term:skip-covered --cov-fail-under=90

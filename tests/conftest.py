@@ -9,6 +9,8 @@ def pytest_addoption(parser):
 
 
 def pytest_configure():
-    """Let Ctrl-C through: a shell starts its background jobs with SIGINT ignored."""
+    """Let signals through: a shell's background jobs ignore SIGINT, and nohup ignores SIGHUP."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)

@@ -73,9 +73,9 @@ def check(run: Path, expected: str, what: str) -> None:
     assert left == ["run"], f"{what}: left behind {left}"
 
 
-def kill_new(base: Path, expected: str, calls: int) -> None:
+def kill_new(base: Path, expected: str, calls: int, stride: int) -> None:
     """Kill a new run at each of its calls."""
-    for k in range(1, calls + 1):
+    for k in range(1, calls + 1, stride):
         run = base / f"first-{k}" / "run"
         run.parent.mkdir()
         killed, _ = in_child(run, k)
@@ -84,7 +84,7 @@ def kill_new(base: Path, expected: str, calls: int) -> None:
         shutil.rmtree(run.parent)
 
 
-def kill_resumed(base: Path, expected: str, calls: int) -> None:
+def kill_resumed(base: Path, expected: str, calls: int, stride: int) -> None:
     """Kill a run that was killed half-way at each call of its take-over and what follows."""
     half = base / "half" / "run"
     half.parent.mkdir()
@@ -92,7 +92,7 @@ def kill_resumed(base: Path, expected: str, calls: int) -> None:
     again = base / "again" / "run"
     shutil.copytree(half.parent, again.parent)
     _, calls = in_child(again)
-    for k in range(1, calls + 1):
+    for k in range(1, calls + 1, stride):
         run = base / f"second-{k}" / "run"
         shutil.copytree(half.parent, run.parent)
         killed, _ = in_child(run, k)
@@ -102,13 +102,13 @@ def kill_resumed(base: Path, expected: str, calls: int) -> None:
     print(f"{calls} system calls of a resumed run")
 
 
-def kill_asynchronous(base: Path, expected: str, calls: int) -> None:
+def kill_asynchronous(base: Path, expected: str, calls: int, stride: int) -> None:
     """Kill an asynchronous run at every third of its calls, and its resume at another one."""
     del expected, calls  # of a generational run
     first = base / "async" / "run"
     first.parent.mkdir()
     _, calls = in_child(first, mode="async")
-    for k in range(1, calls + 1, 3):
+    for k in range(1, calls + 1, 3 * stride):
         run = base / f"async-{k}" / "run"
         run.parent.mkdir()
         for at in (k, calls - k // 2):
@@ -123,7 +123,7 @@ def kill_asynchronous(base: Path, expected: str, calls: int) -> None:
     print(f"{calls} system calls of an asynchronous run")
 
 
-def kill_tested(base: Path, expected: str, calls: int) -> None:
+def kill_tested(base: Path, expected: str, calls: int, stride: int) -> None:
     """Kill a run with held-out tests at every fifth of its calls, and its resume at another one."""
     del expected, calls  # of an untested run
     calm = base / "tested" / "run"
@@ -131,7 +131,7 @@ def kill_tested(base: Path, expected: str, calls: int) -> None:
     _, calls = in_child(calm, mode="tested")
     whole = l2l.load(calm)
     assert len(whole.tests) == 2 * 2 * 2
-    for k in range(1, calls + 1, 5):
+    for k in range(1, calls + 1, 5 * stride):
         run = base / f"tested-{k}" / "run"
         run.parent.mkdir()
         for at in (k, calls - k // 2):
@@ -147,7 +147,7 @@ def kill_tested(base: Path, expected: str, calls: int) -> None:
     print(f"{calls} system calls of a run with held-out tests")
 
 
-def main(base: Path, which: str) -> None:
+def main(base: Path, which: str, stride: int) -> None:
     tiny_run(base / "warm")  # imports and caches everything
     calm = base / "calm" / "run"
     calm.parent.mkdir(parents=True)
@@ -157,8 +157,8 @@ def main(base: Path, which: str) -> None:
     print(f"{calls} system calls of a new run")
     ways = {"new": kill_new, "resumed": kill_resumed, "async": kill_asynchronous}
     how = {**ways, "tested": kill_tested}[which]
-    how(base, expected, calls)
+    how(base, expected, calls, stride)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]), sys.argv[2])
+    main(Path(sys.argv[1]), sys.argv[2], int(sys.argv[3]))

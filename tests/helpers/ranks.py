@@ -37,6 +37,7 @@ class Ring(Optimizee):
                 self.fail(fault, world)
             if fault != "returns nothing":
                 world.barrier()
+                time.sleep(60)  # however the barrier ended: the step is ended for this rank
         nodes = world.gather(os.environ["SLURMD_NODENAME"])
         if world.rank or fault:
             return None
