@@ -45,7 +45,12 @@ def go(**kwargs): return l2l.optimize(
     slow, {"name": "random_search", "pop_size": 20}, space={"x": (0.0, 1.0)}, generations=2,
     run="run", workers=1, progress=False, **kwargs)
 
-threading.Timer(1.0, os.kill, (os.getpid(), signal.SIGINT)).start()
+def interrupt():
+    while not os.path.exists("run/journal-1"): time.sleep(0.05)
+    time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGINT)
+
+threading.Thread(target=interrupt).start()
 go()
 print("STILL", "HERE")
 print("ENDED", len(go(resume=True).history))
