@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import difflib
+import importlib.util
 from collections.abc import Iterable, Iterator
 
 
@@ -92,6 +93,12 @@ class MissingExtra(L2LError, ImportError):
             f"the package {package!r} is needed here and is not installed. "
             f"Install it with: pip install 'l2l[{extra}]'"
         )
+
+
+def need(module: str, package: str, extra: str) -> None:
+    """Raise MissingExtra if a module is not installed, without importing it."""
+    if importlib.util.find_spec(module) is None:
+        raise MissingExtra(package, extra)
 
 
 def nearest(word: str, names: Iterable[str]) -> str:

@@ -109,6 +109,11 @@ class Failure:
     traceback: str = ""
     output: str = ""
 
+    @property
+    def test(self) -> bool:
+        """Whether it was an attempt at a test on held-out tasks."""
+        return self.id < 0
+
     @classmethod
     def of(cls, outcome: Outcome) -> Failure:
         """Return the failure that an outcome is."""

@@ -10,17 +10,22 @@ from l2l import wire
 from l2l.evaluate import KEPT
 
 
-class Output:
-    """The end of what a worker printed, by call.
+class Tail:
+    """The last bytes that came through a pipe.
 
-    Calls that printed something are told apart by the marks that the worker prints behind them,
-    and by when the guard read it.
+    Args:
+        descriptor: Of the pipe's end to read from.
+        most: How many bytes are kept, at least.
+
+    Attributes:
+        cut: Whether the beginning is missing.
     """
 
-    def __init__(self, descriptor: int, token: str) -> None:
+    def __init__(self, descriptor: int, most: int) -> None:
         os.set_blocking(descriptor, False)
         self.descriptor = descriptor
-        self.token = token
+        self.most = most
+        self.cut = False
         self._pieces: deque[tuple[float, bytes]] = deque()
         self._size = 0
 
@@ -37,13 +42,30 @@ class Output:
                 return False
             self._pieces.append((time.monotonic(), data))
             self._size += len(data)
-            while self._size - len(self._pieces[0][1]) >= 2 * KEPT:
+            while self._size - len(self._pieces[0][1]) >= self.most:
                 self._size -= len(self._pieces.popleft()[1])
+                self.cut = True
         return True
+
+    def content(self, since: float = 0.0) -> bytes:
+        """Return what is kept of what was read from ``since`` on, on the monotonic clock."""
+        return b"".join(data for read, data in self._pieces if read >= since)
+
+
+class Output(Tail):
+    """The end of what a worker printed, by call.
+
+    Calls that printed something are told apart by the marks that the worker prints behind them,
+    and by when the guard read it.
+    """
+
+    def __init__(self, descriptor: int, token: str) -> None:
+        super().__init__(descriptor, 2 * KEPT)
+        self.token = token
 
     def of_call(self, call: int, since: float) -> str:
         """Return the end of what was printed by a call that began at ``since``, by its number."""
-        text = b"".join(data for read, data in self._pieces if read >= since)
+        text = self.content(since)
         end = text.find(wire.output_mark(self.token, call))
         if end >= 0:
             text = text[:end]
@@ -54,7 +76,7 @@ class Output:
 
     def text(self) -> str:
         """Return the end of all that was printed."""
-        return b"".join(data for _, data in self._pieces)[-KEPT:].decode(errors="replace")
+        return self.content()[-KEPT:].decode(errors="replace")
 
     def close(self) -> None:
         """Close the pipe."""

@@ -120,15 +120,12 @@ def recommended_values(optimizer: Optimizer, bounding: Bounding | None, seed: in
 
     ``seed`` is what ``bounding`` may draw from.
     """
-    point, space = optimizer.recommended, optimizer.space
+    point = optimizer.recommended
     if point is None:
         return None
-    values = space.repair(space.from_search(point[None]))
-    if bounding is not None:
-        with seeded_globals(seed):
-            values = space.confined(values, bounding)
-    first: Floats = values[0]
-    return first
+    settled = Points.of(np.zeros(1, np.int64), point[None], optimizer.space, bounding, seed)
+    values: Floats = settled.values[0]
+    return values
 
 
 def evaluation_of(point: Points, record: Block, optimizer: Optimizer) -> Evaluations:

@@ -162,7 +162,7 @@ def _attempts(records: Records, n: int) -> list[Attempt]:
 
 
 def _attempt(records: Records, failure: Failure, rows: NDArray[np.int64]) -> Attempt:
-    if failure.id < 0:
+    if failure.test:
         return _attempt_at_test(records, failure)
     if not len(rows):  # its retry has not landed yet
         return Attempt(failure, None, None, None)
@@ -214,7 +214,7 @@ def _failure(attempt: Attempt) -> dict[str, Any]:
     failure = attempt.failure
     return {
         "id": failure.id,
-        "test": failure.id < 0,
+        "test": failure.test,
         "draw": failure.draw,
         "generation": attempt.generation,
         "index": attempt.index,

@@ -87,7 +87,7 @@ def _when(moment: float) -> str:
 def _attempt(attempt: Attempt) -> list[str]:
     """Return what is known of an attempt that did not end ok."""
     failure = attempt.failure
-    test = failure.id < 0
+    test = failure.test
     head = f"test {-failure.id} on held-out tasks" if test else f"evaluation {failure.id}"
     if attempt.generation is not None and test:
         role = ROLES[role_of(np.array([failure.id]))[0]]

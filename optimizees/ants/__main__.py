@@ -12,11 +12,12 @@ import numpy as np
 
 from l2l.errors import L2LError
 from l2l.optimizees.ants.brain import Brain
-from l2l.optimizees.ants.colony import Harvest, brain_for, forage, has_numba
+from l2l.optimizees.ants.colony import Harvest, brain_for, forage
 from l2l.optimizees.ants.optimizee import Ants
 from l2l.optimizees.ants.reference import RuleBrain
 from l2l.optimizees.ants.rules import COUNTED
 from l2l.optimizees.ants.worlds import World, Worlds
+from l2l.optimizees.spiking import default_backend
 from l2l.trajectory import Trajectory
 
 
@@ -27,7 +28,7 @@ def measure(
     rows = [
         np.repeat(individual[name][None], len(worlds), axis=0) for name in ("weights", "delays")
     ]
-    chosen = backend or ("numba" if has_numba() else "numpy")
+    chosen = backend or default_backend()
     return forage(brain_for(chosen, rows[0], rows[1], len(worlds[0].heading)), worlds)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -12,6 +11,7 @@ from l2l.optimizees.ants.brain import Brain, NumbaBrain, NumpyBrain
 from l2l.optimizees.ants.field import CompiledField, Field
 from l2l.optimizees.ants.layout import Floats, Ints
 from l2l.optimizees.ants.worlds import World
+from l2l.optimizees.spiking import default_backend
 
 TICK = 5  #: ms of the network in a tick of the world
 
@@ -44,7 +44,7 @@ def forage(
         compiled: Whether the worlds use Numba; if None, they do where it is installed.
         watch: Called with the field after each tick.
     """
-    fast = has_numba() if compiled is None else compiled
+    fast = default_backend() == "numba" if compiled is None else compiled
     field = (CompiledField if fast else Field)(worlds)
     if isinstance(field, CompiledField) and isinstance(brain, NumbaBrain) and watch is None:
         field.run(brain)
@@ -55,11 +55,6 @@ def forage(
             if watch is not None:
                 watch(field)
     return Harvest(field.returns, field.counts)
-
-
-def has_numba() -> bool:
-    """Whether Numba is installed."""
-    return importlib.util.find_spec("numba") is not None
 
 
 def brain_for(backend: str, weights: Floats, delays: Ints, ants: int) -> Brain:

@@ -8,10 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from l2l.evaluation import Status
-from l2l.optimizees.ants.colony import brain_for, forage, has_numba
+from l2l.optimizees.ants.colony import brain_for, forage
 from l2l.optimizees.ants.field import HOME, Field
 from l2l.optimizees.ants.layout import Bools, Floats, Ints
 from l2l.optimizees.ants.worlds import DX, DY, NEST_RADIUS2, World
+from l2l.optimizees.spiking import default_backend
+from l2l.view.plots import blank
 
 if TYPE_CHECKING:
     from matplotlib.animation import FuncAnimation
@@ -113,8 +115,7 @@ def film_of(weights: Floats, delays: Ints, world: World, every: int | None = Non
     """
     ticks, ants = world.wobble.shape
     film = Film(world, max(1, ticks // PICTURES) if every is None else every)
-    backend = "numba" if has_numba() else "numpy"
-    forage(brain_for(backend, weights[None], delays[None], ants), [world], watch=film)
+    forage(brain_for(default_backend(), weights[None], delays[None], ants), [world], watch=film)
     return film
 
 
@@ -134,12 +135,10 @@ def animation(film: Film) -> FuncAnimation:
 
 def _frame(film: Film, number: int) -> tuple[Figure, Any]:
     """Return a figure with one picture of a film, and the image in it."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
     height, width = film.pictures[0].shape[:2]
-    figure = Figure(figsize=((width + 20) / 100, (height + 40) / 100), dpi=100)
-    FigureCanvasAgg(figure)
+    figure = blank((width + 20) / 100, (height + 40) / 100)
+    figure.set_layout_engine("none")  # a pixel of the picture is one of the figure
+    figure.set_dpi(100)
     axes = figure.add_axes(
         (10 / (width + 20), 10 / (height + 40), width / (width + 20), height / (height + 40))
     )

@@ -7,10 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from numba import njit
-
 from l2l.optimizees.ants import layout, rules
 from l2l.optimizees.ants.worlds import DX, DY, NEST_RADIUS2
+from l2l.optimizees.spiking.compiled import compiled
 
 N_SENSES, N_HIDDEN, N_MOTORS = layout.N_SENSES, layout.N_HIDDEN, layout.N_MOTORS
 N_RECEIVERS = layout.N_RECEIVERS
@@ -20,7 +19,7 @@ SCENT, OCTANT, SIGHT, FEEL = rules.SCENT, rules.OCTANT, rules.SIGHT, rules.FEEL
 MOVED, TURNED, DROPPED, RESTED, TAKEN, HOME = range(6)
 
 
-@njit(cache=True)
+@compiled()
 def sense(
     x: Any, y: Any, heading: Any, carrying: Any, hurt: Any, food: Any, pheromone: Any, senses: Any
 ) -> None:
@@ -66,7 +65,7 @@ def sense(
             out[11] = True
 
 
-@njit(cache=True)
+@compiled()
 def think(
     senses: Any,
     drive: float,
@@ -116,7 +115,7 @@ def think(
                     ring[now, j] = 0.0
 
 
-@njit(cache=True)
+@compiled()
 def act(
     x: Any,
     y: Any,
@@ -169,7 +168,7 @@ def act(
                 count[DROPPED] += 1
 
 
-@njit(cache=True)
+@compiled()
 def spread(pheromone: Any, scratch: Any, share: float, kept: float, dropped: Any) -> None:
     """Let the pheromone diffuse and evaporate, see :meth:`l2l.optimizees.ants.field.Field.spread`.
 
@@ -191,7 +190,7 @@ def spread(pheromone: Any, scratch: Any, share: float, kept: float, dropped: Any
                 p[i, j] = scratch[i, j]
 
 
-@njit(cache=True)
+@compiled()
 def episode(
     x: Any,
     y: Any,

@@ -5,22 +5,13 @@ Importing this module imports NEST: only a simulation does so, within a worker.
 
 from __future__ import annotations
 
-import os
-
-# OpenMP threads that wait must sleep: spinning makes NEST 3-5 times slower on a shared machine.
-# NEST reads these once, when it is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
-os.environ.setdefault("PYNEST_QUIET", "1")
-
-from types import TracebackType
 from typing import Self
 
-import nest
 import numpy as np
 
 from l2l.optimizees.ants import layout
 from l2l.optimizees.ants.layout import N_MOTORS, N_RECEIVERS, N_SENSES, Bools, Floats, Ints
+from l2l.optimizees.spiking.nest_kernel import fresh_kernel, nest
 
 N_NEURONS = N_SENSES + N_RECEIVERS
 
@@ -39,9 +30,7 @@ class NestBrain:
 
     def __init__(self, weights: Floats, delays: Ints, ants: int, steps: int) -> None:
         n = len(weights)
-        nest.ResetKernel()
-        nest.verbosity = nest.VerbosityLevel.ERROR
-        nest.set(resolution=layout.DT, local_num_threads=1)
+        fresh_kernel(layout.DT)
         neurons = nest.Create(
             "iaf_psc_delta",
             n * ants * N_NEURONS,
@@ -79,12 +68,7 @@ class NestBrain:
         nest.Prepare()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         nest.Cleanup()
 
     def step(self, senses: Bools) -> Ints:

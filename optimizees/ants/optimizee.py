@@ -6,17 +6,17 @@ models on high performance computers with learning to learn", Front. Comput. Neu
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 
-from l2l.errors import ConfigError, MissingExtra
+from l2l.errors import ConfigError, need
 from l2l.optimizee import BatchResult, Optimizee, OptimizeeParameters, Result
 from l2l.optimizees.ants.layout import MAX_DELAY, N_SYNAPSES, WEIGHT_LIMIT
 from l2l.optimizees.ants.rules import COUNTED
 from l2l.optimizees.ants.worlds import World, Worlds
+from l2l.optimizees.spiking import default_backend
 from l2l.options import option
 from l2l.space import Parameter, ParameterSpace
 
@@ -87,9 +87,7 @@ class Ants(Optimizee):
             n_tasks=p.worlds, n_test=p.test_worlds, ramp=p.ramp,
         )  # fmt: skip
         if p.backend in _NEEDS:  # said before the first evaluation, without importing anything
-            module, package, extra = _NEEDS[p.backend]
-            if importlib.util.find_spec(module) is None:
-                raise MissingExtra(package, extra)
+            need(*_NEEDS[p.backend])
 
     def bounding_func(self, individual: Mapping[str, Any]) -> dict[str, Any]:
         """Return the individual with its weights and delays clipped to their ranges."""
@@ -115,10 +113,10 @@ class Ants(Optimizee):
         tasks: Sequence[Sequence[World]],
     ) -> BatchResult:
         """Let n colonies forage at once, colony k in each of the worlds ``tasks[k]``."""
-        from l2l.optimizees.ants.colony import brain_for, forage, has_numba
+        from l2l.optimizees.ants.colony import brain_for, forage
 
         p = self.parameters
-        backend = p.backend if p.backend != "auto" else "numba" if has_numba() else "numpy"
+        backend = default_backend() if p.backend == "auto" else p.backend
         per = [len(worlds) for worlds in tasks]
         weights, delays = (np.repeat(params[name], per, axis=0) for name in ("weights", "delays"))
         brain = brain_for(backend, weights, delays, p.ants)

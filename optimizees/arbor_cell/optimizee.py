@@ -6,13 +6,12 @@ models on high performance computers with learning to learn", Front. Comput. Neu
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from l2l.errors import ConfigError, MissingExtra
+from l2l.errors import ConfigError, need
 from l2l.optimizee import BatchResult, Optimizee, OptimizeeParameters
 from l2l.optimizees.arbor_cell import losses
 from l2l.optimizees.arbor_cell.description import Description, read
@@ -76,10 +75,9 @@ class ArborCell(Optimizee):
     def __init__(self, traj: Any = None, parameters: ArborCellParameters | None = None) -> None:
         super().__init__(traj, parameters)
         p = self.parameters
-        needed = [("arbor", "arbor")] + [("efel", "efel")] * (p.fitness == "features")
-        for module, extra in needed:
-            if importlib.util.find_spec(module) is None:
-                raise MissingExtra(module, extra)
+        need("arbor", "arbor", "arbor")
+        if p.fitness == "features":
+            need("efel", "efel", "efel")
         from l2l.optimizees.arbor_cell.checks import resolve
 
         description = read(p.cell)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import importlib.util
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from l2l.errors import ConfigError, MissingExtra, nearest
+from l2l.errors import ConfigError, nearest, need
 from l2l.optimizees.command.placeholders import OWN, as_text
 from l2l.plain import as_plain
 
@@ -90,8 +89,7 @@ class Input:
 
 
 def _jinja(template: Path | None) -> Any:
-    if importlib.util.find_spec("jinja2") is None:
-        raise MissingExtra("jinja2", "jinja")
+    need("jinja2", "jinja2", "jinja")
     import jinja2
 
     return jinja2.Environment(

@@ -10,14 +10,13 @@ import shlex
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 from l2l.errors import SimulationFailed
 from l2l.optimizees.command.explained import not_started
+from l2l.output import Tail
 from l2l.processes import MARK, adopts, children, end_trees, sweep
 
 STDOUT_KEPT = 1 << 20  #: most bytes of stdout that are kept, the last ones
@@ -59,38 +58,6 @@ class Finished:
             print("--- it printed nothing", file=sys.stderr)
 
 
-class _Tail:
-    """The last bytes of a pipe."""
-
-    def __init__(self, pipe: IO[bytes], most: int) -> None:
-        self.pipe = pipe
-        self.descriptor = pipe.fileno()
-        os.set_blocking(self.descriptor, False)
-        self.most = most
-        self.cut = False
-        self._pieces: deque[bytes] = deque()
-        self._size = 0
-
-    def drain(self, most: int = 64) -> bool:
-        """Take what is there (at most ``most`` pipes full of it); return False at the end."""
-        for _ in range(most):
-            try:
-                data = os.read(self.descriptor, 1 << 16)
-            except BlockingIOError:
-                return True
-            if not data:
-                return False
-            self._pieces.append(data)
-            self._size += len(data)
-            while self._size - len(self._pieces[0]) >= self.most:
-                self._size -= len(self._pieces.popleft())
-                self.cut = True
-        return True
-
-    def text(self) -> str:
-        return b"".join(self._pieces).decode(errors="replace")
-
-
 def run(
     command: Sequence[str],
     *,
@@ -120,19 +87,20 @@ def run(
         process.wait()
         if children(os.getpid()) or not adopts():  # else what is left behind would be a child
             sweep((process.pid,), mark)
-        for tail in (out, err):
-            tail.drain()
-            tail.pipe.close()
+        for tail, pipe in ((out, process.stdout), (err, process.stderr)):
+            tail.drain(64)
+            pipe.close()  # type: ignore[union-attr]
     seconds = time.monotonic() - begun
+    stdout, stderr = (tail.content().decode(errors="replace") for tail in (out, err))
     return Finished(
-        tuple(command), process.returncode, out.text(), err.text(), out.cut, started, seconds,
+        tuple(command), process.returncode, stdout, stderr, out.cut, started, seconds,
         late=not ended,
     )  # fmt: skip
 
 
 def _start(
     command: Sequence[str], cwd: Path, environment: Mapping[str, str], stdin: Path | None
-) -> tuple[subprocess.Popen[bytes], _Tail, _Tail]:
+) -> tuple[subprocess.Popen[bytes], Tail, Tail]:
     """Start a process; return it with the ends of its stdout and stderr."""
     with open(stdin or os.devnull, "rb") as file:
         try:
@@ -144,11 +112,12 @@ def _start(
             raise SimulationFailed(not_started(command, cwd, error)) from None
     assert process.stdout is not None
     assert process.stderr is not None
-    return process, _Tail(process.stdout, STDOUT_KEPT), _Tail(process.stderr, STDERR_KEPT)
+    out, err = process.stdout.fileno(), process.stderr.fileno()
+    return process, Tail(out, STDOUT_KEPT), Tail(err, STDERR_KEPT)
 
 
 def _await_end(
-    process: subprocess.Popen[bytes], tails: Sequence[_Tail], deadline: float | None
+    process: subprocess.Popen[bytes], tails: Sequence[Tail], deadline: float | None
 ) -> bool:
     """Read what a process prints until it ends; return False if it has not by the deadline."""
     with selectors.DefaultSelector() as selector, contextlib.ExitStack() as stack:

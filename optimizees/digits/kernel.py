@@ -7,11 +7,11 @@ so they are one current here.
 
 from __future__ import annotations
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
 from l2l.optimizees.digits.layout import EXC, INH, N_OUT, N_OUT_EXC, Floats
+from l2l.optimizees.spiking.compiled import compiled
 from l2l.optimizees.spiking.neuron import AlphaLIF
 
 Ints = NDArray[np.int64]
@@ -57,7 +57,7 @@ def _by_step(sent: Ints, who: Ints, delay: int, n_steps: int) -> tuple[Ints, Int
     return np.searchsorted(sent - 1 + delay, np.arange(n_steps + 1)), who
 
 
-@numba.njit(cache=True)
+@compiled()
 def _advance(
     weights: Floats,
     first: Ints,

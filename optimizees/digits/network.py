@@ -10,17 +10,8 @@ Importing this module imports NEST: only ``simulate`` does so, within a worker.
 
 from __future__ import annotations
 
-import os
-
-# OpenMP threads that wait must sleep: spinning makes NEST 3-5 times slower on a shared machine.
-# NEST reads these once, when it is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
-os.environ.setdefault("PYNEST_QUIET", "1")
-
 from typing import Any
 
-import nest
 import numpy as np
 from numpy.typing import NDArray
 
@@ -35,6 +26,7 @@ from l2l.optimizees.digits.spikes import (
     onsets,
     windows,
 )
+from l2l.optimizees.spiking.nest_kernel import fresh_kernel, nest
 
 MIN_RATE, MAX_RATE = 1.0, 100.0  #: of an input neuron, for pixels of 0 and 1, in Hz
 NEURON = "iaf_psc_alpha"  #: with NEST's defaults
@@ -123,9 +115,7 @@ def whole(
 
 def reset(settings: Settings, seed: int) -> None:
     """Begin a new kernel."""
-    nest.ResetKernel()
-    nest.verbosity = nest.VerbosityLevel.ERROR
-    nest.set(resolution=settings.resolution, local_num_threads=settings.threads, rng_seed=int(seed))
+    fresh_kernel(settings.resolution, settings.threads, seed)
 
 
 def create_reservoir(settings: Settings, images: Floats) -> Any:

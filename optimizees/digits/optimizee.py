@@ -7,14 +7,13 @@ models on high performance computers with learning to learn", Front. Comput. Neu
 from __future__ import annotations
 
 import functools
-import importlib.util
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import ConfigError, MissingExtra
+from l2l.errors import ConfigError, need
 from l2l.optimizee import BatchResult, Optimizee, OptimizeeParameters, Result
 from l2l.optimizees.digits.data import Part, load
 from l2l.optimizees.digits.layout import (
@@ -107,12 +106,11 @@ class Digits(Optimizee):
     def __init__(self, traj: Any = None, parameters: DigitsParameters | None = None) -> None:
         super().__init__(traj, parameters)
         p = self.parameters
-        if importlib.util.find_spec("nest") is None:
-            raise MissingExtra("nest-simulator", "nest")
-        if p.data is None and importlib.util.find_spec("sklearn") is None:
-            raise MissingExtra("scikit-learn", "scikit")
-        if p.backend == "numba" and importlib.util.find_spec("numba") is None:
-            raise MissingExtra("numba", "numba")
+        need("nest", "nest-simulator", "nest")
+        if p.data is None:
+            need("sklearn", "scikit-learn", "scikit")
+        if p.backend == "numba":
+            need("numba", "numba", "numba")
         self.layout = Layout(p.scale, p.digits)
         self.tasks = Minibatches(p.data, p.digits, p.images, p.draw, p.test_batches)
         held_out = len(load(p.data, p.digits).test.labels)

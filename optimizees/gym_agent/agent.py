@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -10,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import MissingExtra
+from l2l.errors import need
 from l2l.optimizee import Optimizee, OptimizeeParameters, Result
 from l2l.optimizees.gym_agent.arena import Arena
 from l2l.optimizees.gym_agent.coding import LIMIT, Coding
@@ -31,9 +30,8 @@ def check_installed(backend: str) -> None:
 
     Said before the first evaluation, and without importing a simulator into the outer loop.
     """
-    for module, package, extra in (BACKENDS[backend], ("gymnasium", "gymnasium", "gym")):
-        if importlib.util.find_spec(module) is None:
-            raise MissingExtra(package, extra)
+    need(*BACKENDS[backend])
+    need("gymnasium", "gymnasium", "gym")
 
 
 class SpikingAgent(Optimizee):

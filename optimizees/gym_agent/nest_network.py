@@ -5,23 +5,15 @@ Importing this module imports NEST: only ``simulate`` does so, within a worker.
 
 from __future__ import annotations
 
-import os
-
-# OpenMP threads that wait must sleep: spinning makes NEST 3-5 times slower on a shared machine.
-# NEST reads these once, when it is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
-os.environ.setdefault("PYNEST_QUIET", "1")
-
 from collections.abc import Sequence
 from typing import Any, Self
 
-import nest
 import numpy as np
 from numpy.typing import NDArray
 
 from l2l.optimizees.gym_agent.coding import Coding
 from l2l.optimizees.gym_agent.network import AMPLITUDE, DELAY, DT, GAIN, STEP, T_REF
+from l2l.optimizees.spiking.nest_kernel import fresh_kernel, nest
 
 
 class NestBrain:
@@ -37,9 +29,7 @@ class NestBrain:
 
     def __init__(self, coding: Coding, weights: NDArray[np.float64], threads: int = 1) -> None:
         to_hidden, to_output = coding.split(weights)
-        nest.ResetKernel()
-        nest.verbosity = nest.VerbosityLevel.ERROR
-        nest.set(resolution=DT, local_num_threads=threads)
+        fresh_kernel(DT, threads)
         layers = [
             nest.Create("iaf_psc_alpha", n, params={"t_ref": T_REF})
             for n in (coding.n_inputs, coding.hidden, coding.n_outputs)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.errors import MissingExtra
+from l2l.errors import need
 from l2l.optimizee import Optimizee, OptimizeeParameters, Result
 from l2l.optimizees.mnist.data import N_CLASSES, load, n_pixels
 from l2l.options import option
@@ -48,8 +47,7 @@ class MNISTOptimizee(Optimizee):
         self, traj: Any = None, parameters: MNISTOptimizeeParameters | None = None
     ) -> None:
         super().__init__(traj, parameters)
-        if importlib.util.find_spec("sklearn") is None:
-            raise MissingExtra("scikit-learn", "scikit")
+        need("sklearn", "scikit-learn", "scikit")
         p = self.parameters
         self.shapes = layers(n_pixels(p.use_small_mnist), p.n_hidden)
         size = sum(int(np.prod(shape)) for shape in self.shapes)

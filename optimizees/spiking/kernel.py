@@ -153,13 +153,11 @@ def advance_numpy(
 
 
 @functools.lru_cache(maxsize=1)
-def compiled() -> Callable[..., Any]:
-    """Return :func:`advance` compiled by Numba, once a process.
-
-    The machine code is kept in Numba's cache, so that only the first worker of all compiles.
-    Where no folder can be written to, each process compiles for itself, a few seconds.
-    """
+def advance_numba() -> Callable[..., Any]:
+    """Return :func:`advance` compiled by Numba, once a process."""
     import numba
+
+    from l2l.optimizees.spiking.compiled import compiled
 
     f1, f2, f3, f4 = (numba.types.Array(numba.float64, d, "C") for d in (1, 2, 3, 4))
     i1, i2 = (numba.types.Array(numba.int64, d, "C") for d in (1, 2))
@@ -168,7 +166,5 @@ def compiled() -> Callable[..., Any]:
     signature = numba.void(
         whole, f1, real, real, whole, f3, f2, i1, i1, f2, i2, b1, b1, f3, i2, f4, i2, whole, b3
     )
-    try:
-        return numba.njit(signature, cache=True)(advance)
-    except (RuntimeError, OSError):  # no folder for the cache, or no room in it
-        return numba.njit(signature)(advance)
+    function: Callable[..., Any] = compiled(signature)(advance)
+    return function

@@ -7,8 +7,8 @@ import importlib.util
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from l2l.errors import ConfigError, MissingExtra
-from l2l.optimizees.spiking.kernel import advance_numpy, compiled
+from l2l.errors import ConfigError, need
+from l2l.optimizees.spiking.kernel import advance_numba, advance_numpy
 from l2l.optimizees.spiking.neuron import AlphaLIF
 
 BACKENDS = ("numba", "numpy")
@@ -64,8 +64,8 @@ class Network:
         self.backend = backend or default_backend()
         if self.backend not in BACKENDS:
             raise ConfigError(f"backend must be one of {', '.join(BACKENDS)}, got {backend!r}")
-        if self.backend == "numba" and importlib.util.find_spec("numba") is None:
-            raise MissingExtra("numba", "numba")
+        if self.backend == "numba":
+            need("numba", "numba", "numba")
         if n < 1 or lanes < 1 or input_delay < 0:
             raise ConfigError("a network needs n >= 1, lanes >= 1 and input_delay >= 0")
         source, target = (_neurons(name, x, n) for name, x in _named(sources, targets))
@@ -148,7 +148,7 @@ class Network:
         drive += self.neuron.I_e
         on = np.ones(self.lanes, dtype=bool) if active is None else np.array(active, dtype=bool)
         counts = np.zeros(shape, dtype=np.int64)
-        (compiled() if self.backend == "numba" else advance_numpy)(
+        (advance_numba() if self.backend == "numba" else advance_numpy)(
             self.step, self._propagators, self.neuron.V_th - self.neuron.E_L,
             self.neuron.V_reset - self.neuron.E_L, self.neuron.refractory_steps,
             self.pending, drive, self.first, self.targets, self.weights, self.delays,

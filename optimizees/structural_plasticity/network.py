@@ -5,19 +5,12 @@ Importing this module imports NEST: only ``simulate`` does so, within a worker.
 
 from __future__ import annotations
 
-import os
-
-# OpenMP threads that wait must sleep; NEST reads these once, when it is imported.
-os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
-os.environ.setdefault("GOMP_SPINCOUNT", "0")
-os.environ.setdefault("PYNEST_QUIET", "1")
-
 import math
 from typing import TYPE_CHECKING, Any
 
-import nest
 import numpy as np
 
+from l2l.optimizees.spiking.nest_kernel import fresh_kernel, nest
 from l2l.optimizees.structural_plasticity.growth import Growth
 
 if TYPE_CHECKING:
@@ -78,10 +71,9 @@ def _check(egr: float, igr: float, p: StructuralPlasticityParameters) -> None:
 
 def _network(egr: float, igr: float, seed: int, p: StructuralPlasticityParameters) -> list[Any]:
     """Return the two populations of a fresh kernel, with plasticity switched on."""
-    nest.ResetKernel()  # forgets synapse models and elements, and switches plasticity off
-    nest.verbosity = nest.VerbosityLevel.ERROR
-    # NEST has structural plasticity for one thread only.
-    nest.set(resolution=p.resolution, local_num_threads=1, rng_seed=int(seed))
+    # Forgets synapse models and elements, and switches plasticity off, which NEST has for one
+    # thread only.
+    fresh_kernel(p.resolution, threads=1, seed=seed)
     nest.structural_plasticity_update_interval = p.update_interval
     for name, weight in zip(SYNAPSES, (p.weight_e, -p.weight_i), strict=True):
         nest.CopyModel("static_synapse", name, {"weight": weight, "delay": DELAY})

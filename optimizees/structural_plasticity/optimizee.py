@@ -8,13 +8,12 @@ al. 2016, Front. Neuroanat. 10:57.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from l2l.errors import ConfigError, MissingExtra
+from l2l.errors import ConfigError, need
 from l2l.optimizee import Optimizee, OptimizeeParameters, Result
 from l2l.optimizees.structural_plasticity.growth import Growth
 from l2l.options import option
@@ -116,8 +115,7 @@ class StructuralPlasticity(Optimizee):
     ) -> None:
         super().__init__(traj, parameters)
         # Said before the first evaluation, and without importing NEST into the outer loop.
-        if importlib.util.find_spec("nest") is None:
-            raise MissingExtra("nest-simulator", "nest")
+        need("nest", "nest-simulator", "nest")
         p = self.parameters
         self.tasks = Networks(p.networks, p.test_networks)
         kinds = {"egr": "excitatory", "igr": "inhibitory"}

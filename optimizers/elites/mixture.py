@@ -5,13 +5,12 @@ Variational Bayes: Bishop (2006), Pattern Recognition and Machine Learning, sect
 
 from __future__ import annotations
 
-import importlib.util
 import warnings
 from typing import Any
 
 import numpy as np
 
-from l2l.errors import ConfigError, MissingExtra, nearest
+from l2l.errors import ConfigError, nearest, need
 from l2l.optimizers.common.margin import Margin
 from l2l.optimizers.elites.fitted import Update, drawn, floored, with_margin
 from l2l.space import Floats
@@ -43,8 +42,7 @@ class FittedMixture:
     """
 
     def __init__(self, n: int, full: bool, options: dict[str, Any]) -> None:
-        if importlib.util.find_spec("sklearn") is None:
-            raise MissingExtra("scikit-learn", "scikit")
+        need("sklearn", "scikit-learn", "scikit")
         from sklearn.mixture import BayesianGaussianMixture
 
         known = BayesianGaussianMixture().get_params()

@@ -13,6 +13,7 @@ import shutil
 import signal
 import sys
 import traceback
+from collections.abc import Iterator
 from pathlib import Path
 
 from helpers.models import Fit, FitParameters, Stateful
@@ -102,48 +103,48 @@ def kill_resumed(base: Path, expected: str, calls: int, stride: int) -> None:
     print(f"{calls} system calls of a resumed run")
 
 
+def killed_twice(base: Path, mode: str, calls: int, stride: int) -> Iterator[tuple[Path, str]]:
+    """Kill a run at some of its calls and its resume at another one, and let it end; each time.
+
+    Yields its folder, and what was done to it in words.
+    """
+    for k in range(1, calls + 1, stride):
+        run = base / f"{mode}-{k}" / "run"
+        run.parent.mkdir()
+        for at in (k, calls - k // 2):
+            in_child(run, at, mode)
+        killed, _ = in_child(run, mode=mode)
+        assert killed == 0
+        what = f"killed at call {k} of {calls}"
+        yield run, what
+        assert [p.name for p in run.parent.iterdir()] == ["run"], what
+        shutil.rmtree(run.parent)
+
+
 def kill_asynchronous(base: Path, expected: str, calls: int, stride: int) -> None:
-    """Kill an asynchronous run at every third of its calls, and its resume at another one."""
+    """Kill an asynchronous run at every third of its calls."""
     del expected, calls  # of a generational run
     first = base / "async" / "run"
     first.parent.mkdir()
     _, calls = in_child(first, mode="async")
-    for k in range(1, calls + 1, 3 * stride):
-        run = base / f"async-{k}" / "run"
-        run.parent.mkdir()
-        for at in (k, calls - k // 2):
-            in_child(run, at, "async")
-        killed, _ = in_child(run, mode="async")
-        assert killed == 0
-        what = f"killed at call {k} of {calls}"
+    for run, what in killed_twice(base, "async", calls, 3 * stride):
         assert l2l.load(run).id.tolist() == list(range(6)), what
         assert l2l.replay(run, optimizee=Stateful()).exact, what
-        assert [p.name for p in run.parent.iterdir()] == ["run"], what
-        shutil.rmtree(run.parent)
     print(f"{calls} system calls of an asynchronous run")
 
 
 def kill_tested(base: Path, expected: str, calls: int, stride: int) -> None:
-    """Kill a run with held-out tests at every fifth of its calls, and its resume at another one."""
+    """Kill a run with held-out tests at every fifth of its calls."""
     del expected, calls  # of an untested run
     calm = base / "tested" / "run"
     calm.parent.mkdir()
     _, calls = in_child(calm, mode="tested")
     whole = l2l.load(calm)
     assert len(whole.tests) == 2 * 2 * 2
-    for k in range(1, calls + 1, 5 * stride):
-        run = base / f"tested-{k}" / "run"
-        run.parent.mkdir()
-        for at in (k, calls - k // 2):
-            in_child(run, at, "tested")
-        killed, _ = in_child(run, mode="tested")
-        assert killed == 0
-        what = f"killed at call {k} of {calls}"
+    for run, what in killed_twice(base, "tested", calls, 5 * stride):
         found = l2l.load(run)
         assert found.digest() == whole.digest(), what
         assert len(found.tests) == len(whole.tests), what
-        assert [p.name for p in run.parent.iterdir()] == ["run"], what
-        shutil.rmtree(run.parent)
     print(f"{calls} system calls of a run with held-out tests")
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from l2l.errors import ConfigError, MissingExtra
 from l2l.optimizees.spiking import AlphaLIF, Network, default_backend
-from l2l.optimizees.spiking.kernel import compiled
+from l2l.optimizees.spiking.kernel import advance_numba
 
 BACKENDS = ["numba", "numpy"]
 
@@ -143,11 +143,11 @@ def test_a_reset_network_begins_anew():
     np.testing.assert_array_equal(first, network.record(300, 700.0))
 
 
-def test_the_loops_are_really_compiled():
+def test_the_loops_are_really_advance_numba():
     assert default_backend() == "numba"
-    kernel = compiled()
+    kernel = advance_numba()
     assert len(kernel.nopython_signatures) == 1
-    assert kernel is compiled()
+    assert kernel is advance_numba()
 
 
 def test_without_a_folder_for_the_cache_each_process_compiles(tmp_path):
@@ -155,9 +155,9 @@ def test_without_a_folder_for_the_cache_each_process_compiles(tmp_path):
 import numba.core.caching as caching
 caching.CacheImpl._locator_classes = []  # as where neither the package nor the home can be written
 from l2l.optimizees.spiking import Network
-from l2l.optimizees.spiking.kernel import compiled
+from l2l.optimizees.spiking.kernel import advance_numba
 assert Network(1, [], [], [], backend="numba").run(1000, 1000.0)[0, 0] > 10
-print(len(compiled().nopython_signatures))
+print(len(advance_numba().nopython_signatures))
 """
     done = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
