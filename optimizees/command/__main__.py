@@ -21,7 +21,7 @@ from l2l.config.document import parse_value
 from l2l.errors import ConfigError, L2LError, SimulationFailed, about, nearest
 from l2l.optimizee import Individual
 from l2l.optimizees.command import folder
-from l2l.optimizees.command.placeholders import as_text
+from l2l.optimizees.command.placeholders import as_text, repeated
 from l2l.optimizees.command.program import Program
 from l2l.optimizees.command.readers import Outputs
 from l2l.space import Parameter
@@ -59,6 +59,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         _set(optimizee, individual, options.set)
         if options.seed is not None:
             individual.seed = options.seed
+        if optimizee.n_inner_params is not None:
+            individual.params = repeated(individual.params, optimizee.n_inner_params)
         workdir = _workdir(options.folder)
         _try(optimizee, individual, workdir)
     except L2LError as error:

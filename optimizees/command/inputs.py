@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,11 +14,17 @@ import numpy as np
 
 from l2l.errors import ConfigError, nearest, need
 from l2l.optimizees.command.placeholders import OWN, as_text
+from l2l.optimizees.command.tables import check_separator
 from l2l.plain import as_plain
 
 FORMATS = ("json", "yaml", "csv", "jinja")
-LAYOUTS = ("table", "lines")
-_KEYS = {"json": ("values",), "yaml": ("values",), "csv": ("values", "layout"), "jinja": ("from",)}
+LAYOUTS = ("table", "rows", "lines")
+_KEYS = {
+    "json": ("values",),
+    "yaml": ("values",),
+    "csv": ("values", "layout", "separator"),
+    "jinja": ("from",),
+}
 
 
 @dataclass(frozen=True)
@@ -28,9 +35,12 @@ class Input:
         path: Where, within the working folder.
         format: ``json``, ``yaml``, ``csv`` or ``jinja``.
         values: Names of what is in it; all parameters and the seed if None.
-        layout: Of CSV: ``table`` is a line of names and a line of values, ``lines`` has a line for
-            each parameter and no names.
+        layout: Of CSV: ``table`` is a line of names and a line of values, ``rows`` has the latter
+            alone; ``lines`` has a line for each parameter and no names.
         source: Of Jinja: the template, within the template folder.
+        separator: Of CSV.
+        sets: Parameter sets of one start of the program: a table has so many lines of values, and
+            values are arrays ``(sets, ...)``. None where it takes one set.
     """
 
     path: str
@@ -38,6 +48,8 @@ class Input:
     values: tuple[str, ...] | None = None
     layout: str = "table"
     source: str = ""
+    separator: str = ","
+    sets: int | None = None
 
     def names(self, parameters: Sequence[str], template: Path | None) -> set[str]:
         """Return the names of all that the file uses.
@@ -69,7 +81,26 @@ class Input:
             import yaml
 
             return str(yaml.safe_dump(_plain(data), sort_keys=False))
-        return _csv(data, self.layout)
+        return self._csv(data)
+
+    def _csv(self, data: Mapping[str, Any]) -> str:
+        file = io.StringIO()
+        writer = csv.writer(file, delimiter=self.separator, lineterminator="\n")
+        if self.layout == "lines":
+            for value in data.values():
+                writer.writerow(map(as_text, np.ravel(np.asarray(value, dtype=object))))
+            return file.getvalue()
+        columns = {}
+        for name, value in data.items():
+            one = self.sets is None or name in OWN  # the same for all sets
+            array = np.asarray([value] * (self.sets or 1) if one else value, dtype=object)
+            for at in np.ndindex(array.shape[1:]):
+                key = f"{name}[{','.join(map(str, at))}]" if at else name
+                columns[key] = [as_text(part) for part in array[(slice(None), *at)]]
+        if self.layout == "table":
+            writer.writerow(columns)
+        writer.writerows(zip(*columns.values(), strict=True))
+        return file.getvalue()
 
     def _of_jinja(self, template: Path | None) -> set[str]:
         environment = _jinja(template)
@@ -103,34 +134,16 @@ def _plain(values: Mapping[str, Any]) -> dict[str, Any]:
     return {name: as_plain(value) for name, value in values.items()}
 
 
-def _csv(data: Mapping[str, Any], layout: str) -> str:
-    import io
-
-    file = io.StringIO()
-    writer = csv.writer(file, lineterminator="\n")
-    if layout == "lines":
-        for value in data.values():
-            writer.writerow(map(as_text, np.ravel(np.asarray(value, dtype=object))))
-        return file.getvalue()
-    columns = {}
-    for name, value in data.items():
-        array = np.asarray(value, dtype=object)
-        for at in np.ndindex(array.shape):
-            columns[f"{name}[{','.join(map(str, at))}]" if at else name] = as_text(array[at])
-    writer.writerow(columns)
-    writer.writerow(columns.values())
-    return file.getvalue()
-
-
 # -- from the configuration -------------------------------------------------------------------
 
 
-def inputs_from(declared: Any, names: Sequence[str]) -> tuple[Input, ...]:
+def inputs_from(declared: Any, names: Sequence[str], sets: int | None = None) -> tuple[Input, ...]:
     """Return the files that ``{params.json: json, model.in: {format: jinja, from: a.j2}}`` means.
 
     Args:
         declared: As in the configuration.
         names: Of the parameters.
+        sets: Parameter sets of one start of the program; None where it takes one.
 
     Raises:
         ConfigError: If it can't be understood.
@@ -142,10 +155,10 @@ def inputs_from(declared: Any, names: Sequence[str]) -> tuple[Input, ...]:
             "inputs: expected files and their formats, as in `inputs: {params.json: json, "
             f"model.in: jinja}}`; got {declared!r}"
         )
-    return tuple(_input(str(path), spec, names) for path, spec in declared.items())
+    return tuple(_input(str(path), spec, names, sets) for path, spec in declared.items())
 
 
-def _input(path: str, spec: Any, names: Sequence[str]) -> Input:
+def _input(path: str, spec: Any, names: Sequence[str], sets: int | None) -> Input:
     where = f"inputs, {path}"
     check_inside(path, where)
     parts = dict(spec) if isinstance(spec, Mapping) else {"format": spec}
@@ -169,7 +182,8 @@ def _input(path: str, spec: Any, names: Sequence[str]) -> Input:
         raise ConfigError(f"{where}: layout can't be {layout!r}; {nearest(str(layout), LAYOUTS)}")
     source = str(parts.get("from", path))
     check_inside(source, where)
-    return Input(path, form, values, layout, source if form == "jinja" else "")
+    separator = check_separator(parts.get("separator", ","), where)
+    return Input(path, form, values, layout, source if form == "jinja" else "", separator, sets)
 
 
 def check_inside(path: str, where: str) -> None:

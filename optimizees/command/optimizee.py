@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from l2l.errors import ConfigError, SimulationFailed, about
+from l2l.optimizee import BatchResult, Result
 from l2l.optimizees.command import folder
+from l2l.optimizees.command.batch import check_readers, read_batch
 from l2l.optimizees.command.explained import last_line, why_failed
 from l2l.optimizees.command.inputs import check_inside
 from l2l.optimizees.command.placeholders import as_word, fill, used
@@ -33,6 +35,9 @@ class CommandParameters(ProgramParameters):
     stdin: Any = option(None, "text for the command's input, or {file: NAME}")
     cwd: str = option(".", "folder within the working folder to start in")
     return_codes: Any = option((0,), "return codes that count as success: a list, or any")
+    batch: int | None = option(
+        None, "parameter sets that each start of the command takes, always so many", low=1
+    )
     find_program: bool = option(True, "whether the program must be there before anything starts")
 
     def check(self) -> None:
@@ -56,6 +61,15 @@ class CommandParameters(ProgramParameters):
         if isinstance(self.stdin, Mapping):
             check_inside(str(self.stdin["file"]), "stdin")
         check_inside(self.cwd, "cwd")
+        if self.batch is not None:
+            _, _, fitness, metrics, seen = self.parsed()
+            named = {f"metrics, {name}": readers for name, readers in metrics.items()}
+            check_readers({"fitness": fitness, **named, "observation": seen})
+
+    @property
+    def sets(self) -> int | None:
+        """Parameter sets that one start of the command takes."""
+        return self.batch
 
     @property
     def words(self) -> list[str]:
@@ -115,7 +129,8 @@ class Command(Program):
     """Any command line: a program of any language, its input files and its results.
 
     For each individual the template folder is copied, input files are written, and the command runs
-    in the copy. Fitness, metrics and observation are read from what it prints or writes.
+    in the copy. Fitness, metrics and observation are read from what it prints or writes. With
+    ``batch`` one start takes so many parameter sets, and gives a fitness for each.
 
     Raises:
         ConfigError: If the template or the program is not there, a placeholder stands for nothing,
@@ -128,6 +143,7 @@ class Command(Program):
     def __init__(self, traj: Any = None, parameters: CommandParameters | None = None) -> None:
         super().__init__(traj, parameters)
         p = self.parameters
+        self.n_inner_params = p.batch
         folder.check_template(self.template)
         names = set().union(*map(used, p.texts.values())) | self.check_inputs(self.template)
         if unused := [name for name in self.space.names if name not in names]:
@@ -148,6 +164,11 @@ class Command(Program):
         if p.find_program and not used(program):
             path = self.environment().get("PATH")
             folder.check_program(program, self.template, p.cwd, path)
+
+    def result(self, outputs: Outputs) -> Result | BatchResult:
+        """Return the result that is in the outputs, of one parameter set or of a batch."""
+        sets = self.parameters.batch
+        return super().result(outputs) if sets is None else read_batch(self, outputs, sets)
 
     @property
     def template(self) -> Path | None:

@@ -36,10 +36,21 @@ def values_of(individual: Individual, workdir: str, template: str) -> dict[str, 
     }
 
 
-def example(space: ParameterSpace) -> dict[str, Any]:
-    """Return values to try placeholders with: the middle of the parameters' ranges."""
-    individual = Individual(space.decode(np.full((1, space.size), 0.5))[0])
+def example(space: ParameterSpace, sets: int | None = None) -> dict[str, Any]:
+    """Return values to try placeholders with: the middle of the parameters' ranges.
+
+    Args:
+        space: The parameters.
+        sets: Parameter sets of one start of the program; None where it takes one.
+    """
+    (params,) = space.decode(np.full((1, space.size), 0.5))
+    individual = Individual(params if sets is None else repeated(params, sets))
     return values_of(individual, "workdir", "template")
+
+
+def repeated(params: Mapping[str, Any], sets: int) -> dict[str, Any]:
+    """Return one parameter set so many times: arrays ``(sets, ...)``."""
+    return {name: np.array([value] * sets) for name, value in params.items()}
 
 
 def used(text: str) -> set[str]:

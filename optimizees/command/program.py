@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from l2l.errors import ConfigError, SimulationFailed, nearest
-from l2l.optimizee import Individual, Optimizee, OptimizeeParameters, Result
+from l2l.optimizee import BatchResult, Individual, Optimizee, OptimizeeParameters, Result
 from l2l.optimizees.command import folder
 from l2l.optimizees.command.declared import space_from
 from l2l.optimizees.command.inputs import inputs_from
@@ -47,12 +47,17 @@ class ProgramParameters(OptimizeeParameters):
                 "environment: expected variables, as in `environment: {OMP_NUM_THREADS: 1}`; "
                 f"got {environment!r}"
             )
-        values = example(self.parsed()[0])
+        values = example(self.parsed()[0], self.sets)
         for where, text in self.texts.items():
             try:
                 fill(text, values)
             except ConfigError as error:
                 raise ConfigError(f"{where}: {error}") from None
+
+    @property
+    def sets(self) -> int | None:
+        """Parameter sets that one start of the program takes; None for one, not as a table."""
+        return None
 
     @property
     def texts(self) -> dict[str, str]:
@@ -72,7 +77,7 @@ class ProgramParameters(OptimizeeParameters):
             raise ConfigError("fitness: expected where it is, got an empty list")
         return (
             space,
-            inputs_from(self.inputs, space.names),
+            inputs_from(self.inputs, space.names, self.sets),
             fitness,
             {str(k): readers_from(v, f"metrics, {k}") for k, v in metrics.items()},
             () if self.observation is None else readers_from(self.observation, "observation"),
@@ -153,7 +158,7 @@ class Program(Optimizee):
         """Return the individual with its parameters within their ranges, integers rounded."""
         return self.space.unflatten(self.space.repair(self.space.flatten([individual]))[0])
 
-    def simulate(self, traj: Any) -> Result:
+    def simulate(self, traj: Any) -> Any:
         """Run the program with one individual, and read fitness, metrics and observation."""
         workdir = traj.individual.workdir
         try:
@@ -167,7 +172,7 @@ class Program(Optimizee):
             _put_away(workdir)
         return result
 
-    def read(self, outputs: Outputs) -> Result:
+    def read(self, outputs: Outputs) -> Result | BatchResult:
         """Return the result that a program has left.
 
         Raises:
@@ -175,22 +180,25 @@ class Program(Optimizee):
         """
         try:
             self.judge(outputs)
-            fitness = self.read_all("fitness", self.fitness, outputs)
-            metrics = {
-                name: self.read_all(f"metrics, {name}", readers, outputs)
-                for name, readers in self.metrics.items()
-            }
-            for name, found in metrics.items():
-                if len(found) != 1:
-                    raise SimulationFailed(
-                        f"metrics, {name}: expected one number, got {len(found)}"
-                    )
-            seen = self.read_all("observation", self.observation, outputs)
+            result = self.result(outputs)
         except SimulationFailed:
             outputs.done.show()
             raise
-        if not np.isfinite(fitness).all():
+        if not np.isfinite(result.fitness).all():
             outputs.done.show()
+        return result
+
+    def result(self, outputs: Outputs) -> Result | BatchResult:
+        """Return the result that is in the outputs of a program that worked."""
+        fitness = self.read_all("fitness", self.fitness, outputs)
+        metrics = {
+            name: self.read_all(f"metrics, {name}", readers, outputs)
+            for name, readers in self.metrics.items()
+        }
+        for name, found in metrics.items():
+            if len(found) != 1:
+                raise SimulationFailed(f"metrics, {name}: expected one number, got {len(found)}")
+        seen = self.read_all("observation", self.observation, outputs)
         return Result(
             fitness,
             np.array(seen) if self.observation else None,

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from l2l.errors import ConfigError, SimulationFailed
-from l2l.optimizee import Result
 from l2l.optimizees.command import folder
 from l2l.optimizees.command.explained import last_line
 from l2l.optimizees.command.placeholders import MAX_SEED, as_text
@@ -61,7 +60,7 @@ class NetLogo(Program):
         """The folder of the model, if all of it is copied."""
         return self.model.parent if self.parameters.whole_folder else None
 
-    def simulate(self, traj: Any) -> Result:
+    def simulate(self, traj: Any) -> Any:
         """Run the model with one individual; try again, a few times, where no result came."""
         workdir, tries = traj.individual.workdir, 1
         while True:

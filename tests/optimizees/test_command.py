@@ -17,7 +17,7 @@ import yaml
 
 import l2l
 from l2l import config
-from l2l.errors import ConfigError, MissingExtra, SimulationFailed
+from l2l.errors import ConfigError, MissingExtra, NothingWorked, SimulationFailed
 from l2l.evaluation import Status
 from l2l.optimizee import Individual, Trial
 from l2l.optimizees.command import Command, CommandParameters
@@ -687,3 +687,187 @@ def test_the_best_of_a_run_is_shown_again(tmp_path, capsys):
     result = l2l.optimize(spec, RANDOM, generations=1, run=run, executor="inline", progress=False)
     assert main([str(run)]) == 0
     assert f"fitness: {[float(result.best.fitness[0])]}" in capsys.readouterr().out
+
+
+# -- batches: one start, many parameter sets --------------------------------------------------
+
+#: Speaks the contract of a generated GPU program: a line of numbers a set, a fitness a set.
+DRIVER = """
+import sys
+import numpy as np
+sets = np.loadtxt("sets.txt", ndmin=2)              # (n, 2): speed, coupling
+fitness = -((sets - [4.0, 0.05]) ** 2 @ [0.01, 100.0])
+if "{mode}" == "nan":
+    fitness[1] = np.nan
+if "{mode}" == "short":
+    fitness = fitness[:-1]
+if "{mode}" == "crash" or ("{mode}" == "culprit" and (sets[:, 0] > 9.0).any()):
+    print("CUDA error: out of memory", file=sys.stderr)
+    sys.exit(2)
+np.savetxt("fitness.txt", fitness)
+with open("starts", "a") as file:
+    print(len(sets), file=file)
+"""
+BATCHED = {
+    "parameters": {"speed": [1.0, 10.0], "coupling": [0.0, 0.1]},
+    "inputs": {"sets.txt": {"format": "csv", "layout": "rows", "separator": "space"}},
+    "fitness": {"csv": "fitness.txt", "row": "all"},
+}
+
+
+def driver(folder, mode="", batch=4, **more):
+    folder = template(folder, driver__py=DRIVER.replace("{mode}", mode))
+    command = f"{sys.executable} driver.py"
+    options = {**BATCHED, "template": folder, "command": command, "batch": batch, **more}
+    return Command(None, CommandParameters(**options))
+
+
+def together(optimizee, folder, n, **more):
+    """What comes of one start with n parameter sets, and the sets."""
+    rng = np.random.default_rng(1)
+    params = {"speed": rng.uniform(1, 10, n), "coupling": rng.uniform(0, 0.1, n)}
+    return simulate(optimizee, folder, params, **more), params
+
+
+def quality(params):
+    return -(0.01 * (params["speed"] - 4) ** 2 + 100 * (params["coupling"] - 0.05) ** 2)
+
+
+def test_one_start_takes_many_sets_and_gives_a_fitness_for_each(tmp_path):
+    result, params = together(driver(tmp_path / "t"), tmp_path / "w", 4)
+    assert np.asarray(result.fitness).shape == (4, 1)
+    assert np.allclose(np.ravel(result.fitness), quality(params), rtol=1e-12)
+    rows = np.loadtxt(tmp_path / "w" / "sets.txt")
+    assert np.array_equal(rows, np.column_stack([params["speed"], params["coupling"]]))
+
+
+def test_files_of_a_batch_have_a_line_a_set(tmp_path):
+    optimizee = driver(
+        tmp_path / "t",
+        batch=2,
+        parameters={
+            "tau": [1.0, 9.0],
+            "w": {"low": 0.0, "high": 1.0, "shape": [2]},
+            "m": ["a", "b"],
+        },
+        command="true {tau[1]:.1f}",
+        inputs={
+            "table.csv": "csv",
+            "lines.csv": {"format": "csv", "layout": "lines", "values": ["tau", "seed"]},
+            "rows.csv": {"format": "csv", "layout": "rows", "separator": "semicolon"},
+            "all.json": "json",
+        },
+    )
+    params = {
+        "tau": np.array([1.5, 2.5]),
+        "w": np.array([[0.1, 0.2], [0.3, 0.4]]),
+        "m": np.array(["b", "a"], dtype=object),
+    }
+    values = optimizee.values(Individual(params, seed=7), tmp_path)
+    optimizee.prepare(values, tmp_path)
+    read = {name: (tmp_path / name).read_text() for name in ("table.csv", "lines.csv", "rows.csv")}
+    assert read["table.csv"].splitlines() == [
+        "tau,w[0],w[1],m,seed",
+        "1.5,0.1,0.2,b,7",
+        "2.5,0.3,0.4,a,7",
+    ]
+    assert read["lines.csv"].splitlines() == ["1.5,2.5", "7"]
+    assert read["rows.csv"].splitlines() == ["1.5;0.1;0.2;b", "2.5;0.3;0.4;a"]
+    written = json.loads((tmp_path / "all.json").read_text())
+    assert written == {
+        "tau": [1.5, 2.5], "w": [[0.1, 0.2], [0.3, 0.4]], "m": ["b", "a"], "seed": 7,
+    }  # fmt: skip
+    assert optimizee.command_line(values) == ["true", "2.5"]
+
+
+def test_a_batch_of_several_objectives_with_metrics_and_observations(tmp_path):
+    (tmp_path / "w").mkdir()
+    out = {"fit": [[1, 2], [3, 4], [5, 6]], "spikes": [7, 8, 9], "seen": [1, 2, 3, 4, 5, 6]}
+    optimizee = Command(
+        None,
+        CommandParameters(
+            parameters={"x": [0.0, 1.0]},
+            command=f"echo '{json.dumps(out)}' > out.json  # {{x}}", shell=True, batch=3,
+            fitness={"json": "out.json", "key": "fit"},
+            metrics={"spikes": {"json": "out.json", "key": "spikes"}},
+            observation={"json": "out.json", "key": "seen"},
+        ),
+    )  # fmt: skip
+    result = simulate(optimizee, tmp_path / "w", {"x": np.array([0.1, 0.2, 0.3])})
+    assert result.fitness.tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert result.observation.tolist() == [[1, 2], [3, 4], [5, 6]]
+    assert result.metrics["spikes"].tolist() == [7, 8, 9]
+
+
+def evolve(folder, mode, n=8, **more):
+    """A run of a generation of n sets in starts of 4 each; its evaluations."""
+    folder.mkdir(exist_ok=True)
+    return l2l.optimize(
+        driver(folder / "t", mode), {**RANDOM, "pop_size": n}, generations=1, weights=[1.0],
+        run=folder / "run", seed=3, progress=False, **more,
+    ).history  # fmt: skip
+
+
+def test_lanes_that_are_nan_are_invalid_and_leave_the_others(tmp_path):
+    history = evolve(tmp_path, "nan", workers=2)
+    statuses = [entry.status for entry in history]
+    assert statuses == [Status.OK, Status.INVALID, Status.OK, Status.OK] * 2
+    for entry in history:
+        if entry.status is Status.OK:
+            assert np.allclose(entry.fitness, quality(entry.individual), rtol=1e-12)
+
+
+def test_too_few_fitness_values_are_said(tmp_path):
+    with pytest.raises(NothingWorked) as caught:
+        evolve(tmp_path, "short")
+    assert "expected fitness (4, 1) of 4 parameter sets, got (3,)" in str(caught.value)
+
+
+def test_a_batch_that_crashes_loses_only_its_culprits(tmp_path, capsys):
+    from l2l.cli import main as cli
+
+    history = evolve(tmp_path, "culprit", n=16)
+    fast = [entry.individual["speed"] > 9.0 for entry in history]
+    assert 0 < sum(fast) < 16
+    assert [entry.status is Status.FAILED for entry in history] == fast
+    assert cli(["status", str(tmp_path / "run"), "--failed"]) == 0
+    assert "It said last: CUDA error: out of memory" in capsys.readouterr().out
+
+
+def test_the_number_of_workers_changes_nothing_of_a_batch(tmp_path):
+    one, two = (evolve(tmp_path / str(n), "", workers=n) for n in (1, 2))
+    assert one.digest() == two.digest()
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"batch": 0}, "batch must be"),
+        ({"fitness": "stdout"}, "with `batch` each parameter set has a number of its own"),
+        ({"fitness": {"csv": "f.txt"}}, "row: all"),
+        ({"metrics": {"m": {"text": "stdout", "key": "m"}}}, "metrics, m: with `batch`"),
+        ({"inputs": {"a": {"format": "csv", "layout": "row"}}}, "did you mean 'rows'"),
+        ({"inputs": {"a": {"format": "csv", "separator": "ab"}}}, "separator is one character"),
+        ({"command": "true {speed[4]}"}, "takes a part that is not there"),
+    ],
+)
+def test_mistakes_in_a_batch_are_found_before_anything_starts(options, message):
+    with pytest.raises(ConfigError, match=message.replace("[", r"\[")):
+        Command(None, CommandParameters(**{**BATCHED, "command": "true", "batch": 4, **options}))
+
+
+def test_a_batch_is_tried_out(tmp_path, capsys):
+    template(tmp_path / "t", driver__py=DRIVER.replace("{mode}", ""))
+    config = {
+        "optimizee": {
+            **BATCHED, "name": "command", "batch": 3, "template": "t",
+            "command": f"{sys.executable} driver.py",
+        },
+        "optimizer": {"name": "random_search", "pop_size": 3},
+        "stop": {"generations": 1},
+    }  # fmt: skip
+    (tmp_path / "c.yaml").write_text(yaml.safe_dump(config, sort_keys=False))
+    assert main([str(tmp_path / "c.yaml"), "--set", "speed=4"]) == 0
+    shown = capsys.readouterr().out
+    assert "speed = 4.0,4.0,4.0" in shown
+    assert "4.0 0.05\n  4.0 0.05\n  4.0 0.05" in shown

@@ -1,0 +1,1 @@
+"""The CPU backend: kernels on vector registers, compiled by Numba."""
