@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import enum
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +56,47 @@ class Job:
 
 
 @dataclass(slots=True)
+class Table:
+    """Named numbers of the lanes of one batch.
+
+    Attributes:
+        names: Column of each name.
+        values: ``(n, k)``.
+    """
+
+    names: dict[str, int]
+    values: Floats
+
+
+class Row(Mapping[str, float]):
+    """The named numbers of one lane: a row of a table, which travels once for all of its rows."""
+
+    __slots__ = ("place", "table")
+
+    def __init__(self, table: Table, place: int) -> None:
+        self.table = table
+        self.place = place
+
+    @property
+    def numbers(self) -> Floats:
+        """The numbers ``(k,)``."""
+        row: Floats = self.table.values[self.place]
+        return row
+
+    def __getitem__(self, name: str) -> float:
+        return float(self.table.values[self.place, self.table.names[name]])
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.table.names)
+
+    def __len__(self) -> int:
+        return len(self.table.names)
+
+    def __repr__(self) -> str:
+        return repr(dict(self))
+
+
+@dataclass(slots=True)
 class Outcome:
     """What came of one job.
 
@@ -79,7 +120,7 @@ class Outcome:
     status: Status
     fitness: tuple[float, ...] | None = None
     observation: Floats | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: Mapping[str, float] = field(default_factory=dict)
     started: float = 0.0
     duration: float = 0.0
     worker: int = 0

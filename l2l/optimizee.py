@@ -175,8 +175,8 @@ class Optimizee:
         tasks: The family that its tasks are drawn from; None where there is but one task. See
             :mod:`l2l.tasks`.
         figures: Further figures of a run, for ``l2l plot RUN --figure NAME``:
-            ``{"traces": "module:function"}`` with ``function(history, optimizee)`` that returns a
-            figure or an animation of matplotlib.
+            ``{"traces": "module:function"}`` with ``function(history, optimizee, **options)`` that
+            returns a figure or an animation of matplotlib; options have defaults.
         parameters: As given to the constructor.
     """
 

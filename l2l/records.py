@@ -7,13 +7,13 @@ columns of asynchronous runs, one row a point that was asked for since the last 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from l2l.evaluation import Floats, Outcome
+from l2l.evaluation import Floats, Outcome, Row
 
 Block = dict[str, NDArray[Any]]
 
@@ -50,11 +50,21 @@ def block_of(outcomes: Sequence[Outcome], asked: Floats, objectives: int) -> Blo
     }
     _add_rows(block, "observation", [o.observation for o in outcomes])
     _add_rows(block, "gradient", [o.gradient for o in outcomes])
-    for name in sorted({name for o in outcomes for name in o.metrics}):
-        values = [o.metrics.get(name, np.nan) for o in outcomes]
-        block[f"metrics/{name}"] = np.array(values, np.float64)
+    _add_metrics(block, [o.metrics for o in outcomes])
     _add_repairs(block, asked)
     return block
+
+
+def _add_metrics(block: Block, rows: Sequence[Mapping[str, float]]) -> None:
+    """Add a column a metric, NaN where a row lacks it."""
+    names = list(rows[0]) if rows else []
+    if any(list(row) != names for row in rows):
+        names = list({name: None for row in rows for name in row})
+        rows = [{name: row.get(name, np.nan) for name in names} for row in rows]
+    parts = [row.numbers if isinstance(row, Row) else [*row.values()] for row in rows]
+    table = np.array(parts, np.float64).reshape(len(rows), len(names))
+    columns = dict(zip(names, np.ascontiguousarray(table.T), strict=True))
+    block.update({f"metrics/{name}": columns[name] for name in sorted(columns)})
 
 
 def _add_rows(block: Block, name: str, parts: Sequence[Floats | None]) -> None:

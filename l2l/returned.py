@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from l2l.errors import nearest
-from l2l.evaluation import Floats, Job, Outcome, Status
+from l2l.evaluation import Floats, Job, Outcome, Row, Status, Table
 from l2l.optimizee import BatchResult, Result
 from l2l.space import Parameter, ParameterSpace
 
@@ -84,14 +84,29 @@ def _lanes(came: Any, n: int, m: int) -> list[Result | None]:
         raise Invalid(f"expected fitness ({n}, {m}) of {n} parameter sets, got {fitness.shape}")
     fitness = fitness.reshape(n, m)
     ok = np.ones(n, bool) if came.ok is None else _column("ok", came.ok, n).astype(bool)
-    metrics = {k: _column(k, v, n).astype(np.float64) for k, v in came.metrics.items()}
+    table = _table(came.metrics, n)
     seen: Any = [None] * n
     if came.observation is not None:
         seen = _column("observation", came.observation, n).astype(np.float64).reshape(n, -1)
     return [
-        Result(fitness[i], seen[i], {k: v[i] for k, v in metrics.items()}) if ok[i] else None
+        Result(fitness[i], seen[i], {} if table is None else Row(table, i)) if ok[i] else None
         for i in range(n)
     ]
+
+
+def _table(metrics: Mapping[str, Any], n: int) -> Table | None:
+    """Return the metrics of a batch; None where there are none."""
+    if not metrics:
+        return None
+    values = np.empty((n, len(metrics)))
+    for place, (name, came) in enumerate(metrics.items()):
+        column = _column(name, came, n)
+        if column.size != n:
+            raise Invalid(
+                f"expected a number a parameter set as metric {name!r}, got {column.shape}"
+            )
+        values[:, place] = column.reshape(n)
+    return Table({str(name): place for place, name in enumerate(metrics)}, values)
 
 
 def _column(name: str, values: Any, n: int) -> Any:
@@ -163,8 +178,10 @@ def _slope(p: Parameter, came: Any, m: int) -> Floats:
     return array.reshape(m, p.size)
 
 
-def _metrics(metrics: Mapping[str, Any]) -> dict[str, float]:
+def _metrics(metrics: Mapping[str, Any]) -> Mapping[str, float]:
     """Return metrics as floats, or raise :class:`Invalid`."""
+    if isinstance(metrics, Row):
+        return metrics
     found = {}
     for name, value in metrics.items():
         try:

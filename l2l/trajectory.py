@@ -183,19 +183,27 @@ class Trajectory:
         row = int(np.searchsorted(self.id, number))
         if row == len(self) or self.id[row] != number:
             raise L2LError(f"{self.path} has no evaluation {number}; it has {len(self)}")
-        observation = self.observation
+        return self._entry({name: self.column(name)[row] for name in self._of_entry})
+
+    @property
+    def _of_entry(self) -> list[str]:
+        """Names of the columns that an entry shows."""
+        seen = ("parameters", "observation")
+        return [n for n in self.names if n in FIELDS or n in seen or n.startswith("metrics/")]
+
+    def _entry(self, record: dict[str, Any]) -> Entry:
+        """Return the entry of one row."""
+        status, fitness = Status(record["status"]), record["fitness"]
+        ok = status is Status.OK
         return Entry(
-            id=int(self.id[row]),
-            generation=int(self.generation[row]),
-            index=int(self.index[row]),
-            individual=self.space.unflatten(self.parameters[row]),
-            fitness=self.fitness[row],
-            score=float(self.score[row]),
-            status=Status(self.status[row]),
-            seed=int(self.seed[row]),
-            duration=float(self.duration[row]),
-            observation=None if observation is None else observation[row],
-            metrics={name: float(values[row]) for name, values in self.metrics.items()},
+            **{name: int(record[name]) for name in ("id", "generation", "index", "seed")},
+            individual=self.space.unflatten(record["parameters"]),
+            fitness=fitness,
+            score=float(fitness @ np.asarray(self.weights)) if ok else float("-inf"),
+            status=status,
+            duration=float(record["duration"]),
+            observation=record.get("observation"),
+            metrics={n[8:]: float(v) for n, v in record.items() if n.startswith("metrics/")},
         )
 
     @property
@@ -204,7 +212,8 @@ class Trajectory:
         best = self._records.tally.best
         if best is None:
             raise L2LError(f"no evaluation of {self.path} has ended ok yet")
-        return self.entry(best.id)
+        row = self._records.columns(self._of_entry, best.row, best.row + 1)  # not all of them
+        return self._entry({name: column[0] for name, column in row.items()})
 
     def in_generation(self, number: int) -> list[Entry]:
         """Return the evaluations of one generation, by place."""

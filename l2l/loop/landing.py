@@ -17,8 +17,8 @@ log = logging.getLogger("l2l")
 
 #: Longest wait for results before the loop looks at signals and the clock again, in s.
 HEARTBEAT = 0.2
-#: Results that land within so many s are taken together.
-MOMENT = 0.005
+#: Results that land within so many s are taken together, up to so many.
+MOMENT, MANY = 0.005, 100
 #: What is kept of the wall-time for writing the state and ending workers, in s.
 MARGIN = 10.0
 #: So many run times are remembered, and looked at from this number on.
@@ -109,10 +109,11 @@ class Landing:
         """Return what has landed; where results come fast, those of a moment together.
 
         To write results costs as much as a few cheap evaluations, so that these share a write.
+        Those of a batch are many already: they don't wait, and a kill costs so much less.
         """
         until = time.monotonic() + MOMENT
         landed = more = self.executor.collect(HEARTBEAT)
-        while more and (left := until - time.monotonic()) > 0:
+        while more and len(landed) < MANY and (left := until - time.monotonic()) > 0:
             more = self.executor.collect(left)
             landed = landed + more
         return landed

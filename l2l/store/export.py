@@ -271,7 +271,8 @@ def _write_parquet(
         for c in columns
     ]  # fmt: skip
     schema = pa.schema([(c.name, t) for c, t in zip(columns, types, strict=True)])
-    with pq.ParquetWriter(target, schema) as writer:
+    few = [c.name for c in columns if c.kind != "float"]  # measured numbers hardly ever repeat
+    with pq.ParquetWriter(target, schema, use_dictionary=few) as writer:
         for batch in batches:
             arrays = [pa.array(values, t) for values, t in zip(batch, types, strict=True)]
             writer.write_batch(pa.record_batch(arrays, schema=schema))

@@ -54,6 +54,7 @@ class History:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self._listed: dict[str, list[str]] = {}
         try:
             self._file = h5py.File(path, "r", locking=False)
         except FileNotFoundError:
@@ -85,9 +86,10 @@ class History:
 
     def _names(self, group: str = "") -> list[str]:
         """Return the names in a group; raises if the group is damaged, unlike ``in``."""
-        if group and group not in self._names():
-            return []
-        return list(self._file[group or "/"])
+        if group not in self._listed:
+            there = not group or group in self._names()
+            self._listed[group] = list(self._file[group or "/"]) if there else []
+        return self._listed[group]
 
     def _dataset(self, place: str) -> Any:
         """Return a dataset or group, or None if there is none of that name."""

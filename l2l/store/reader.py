@@ -28,7 +28,7 @@ from l2l.store.tally import Tally
 #: Columns that the same run must reproduce, in the order in which the digest takes them.
 CANONICAL = ("id", "generation", "index", "parameters", "fitness", "status", "draw", "seed")
 #: Rows of a piece are chosen so that it has about so many bytes.
-_PIECE = 4 << 20
+_PIECE = 16 << 20
 
 
 class Records:
@@ -186,9 +186,10 @@ class Records:
 
     def columns(self, names: list[str], first: int = 0, last: int | None = None) -> Block:
         """Return rows of several columns; reads the journal once for all of them."""
-        for name in names:
-            if name not in self.names():
-                raise StoreError(f"no column {name!r}; {nearest(name, self.names())}")
+        known = self.names()
+        if unknown := set(names).difference(known):
+            name = min(unknown)
+            raise StoreError(f"no column {name!r}; {nearest(name, known)}")
         last = self.tally.n if last is None else min(last, self.tally.n)
         stored = [name for name in names if name not in MADE]
         wanted = list(dict.fromkeys([*stored, "id"]))  # the ids say how many rows a piece has

@@ -25,7 +25,7 @@ from l2l.store.state import Snapshot, decode_state, flatten, stands, usable
 from l2l.store.target import Target
 
 #: Results are moved in pieces of about so many bytes and rows.
-_BYTES, _ROWS = 8 << 20, 16384
+_BYTES, _ROWS = 32 << 20, 16384
 
 
 def write_history(

@@ -49,7 +49,7 @@ def test_from_the_configuration_to_the_export(command):
     assert command("plot", "run", "--metric", "closeness") == (0, "run/closeness.png\n", "")
     assert command("plot", "run", "--figure", "spread", "--out", "a.svg") == (0, "a.svg\n", "")
     assert (
-        "has no figure 'x'; valid names: broken, moving, spread"
+        "has no figure 'x'; valid names: broken, heatmap, moving, scatter, spread"
         in command("plot", "run", "--figure", "x")[2]
     )
     assert "held-out:    fitness " in command("status", "run")[1]

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 
-def spread(history: Any, optimizee: Any) -> Any:
+def spread(history: Any, optimizee: Any, marker: str = ".") -> Any:
     """Return all individuals, and the constant that the samples are of."""
     from matplotlib.figure import Figure
 
     figure = Figure()
     axes = figure.subplots()
-    axes.plot(history["x"][:, 0], history["x"][:, 1], ".")
+    axes.plot(history["x"][:, 0], history["x"][:, 1], marker)
     axes.plot(*optimizee.tasks.constant[:2], "*")
     return figure
 

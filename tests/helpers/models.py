@@ -131,3 +131,29 @@ class FitMany(Optimizee):
             raise ValueError("lanes face different tasks")
         apart = [params["x"][:, None, :] - task for task in tasks[0]]
         return BatchResult(np.mean([np.square(a).mean(axis=(1, 2)) for a in apart], axis=0))
+
+
+class SweptParameters(OptimizeeParameters):
+    """Parameters of :class:`Swept`."""
+
+    metrics: int = option(3, "number of metrics m0, m1, ...", low=0)
+    delay: float = option(0.0, "time of a batch", low=0, unit="s")
+    log: str = option("", "file to which each batch appends its size when it begins")
+
+
+class Swept(Optimizee):
+    """Cheap sets in batches of at most 128: metric ``mk`` is k x + y."""
+
+    Parameters = SweptParameters
+    reusable = True
+    space = ParameterSpace({"x": (0.0, 1.0), "y": (-1.0, 1.0)})
+
+    def max_batch(self, memory: int | None) -> int:
+        return 128
+
+    def simulate_batch(self, params: dict[str, Any], seeds: Any) -> BatchResult:
+        p, x, y = self.parameters, params["x"], params["y"]
+        if p.log:
+            append(p.log, f"{len(seeds)}\n")
+        time.sleep(p.delay)
+        return BatchResult(x - y**2, metrics={f"m{k}": k * x + y for k in range(p.metrics)})

@@ -111,6 +111,14 @@ def test_a_figure_of_the_optimizee(result, tmp_path):
     assert plot_figure(result.path, "spread", tmp_path / "a.pdf").read_bytes()[:4] == b"%PDF"
 
 
+def test_a_figure_takes_options(result):
+    assert plot_figure(result.path, "spread", options={"marker": "x"}).exists()
+    with pytest.raises(ConfigError, match="'spread' has no option 'market'; did you mean 'marker'"):
+        plot_figure(result.path, "spread", options={"market": "x"})
+    with pytest.raises(ConfigError, match="'moving' has no option 'marker'; it has none"):
+        plot_figure(result.path, "moving", options={"marker": "x"})
+
+
 def test_an_animation_is_a_gif(result):
     pytest.importorskip("PIL", reason="needs Pillow")
     from PIL import Image
@@ -124,7 +132,7 @@ def test_an_animation_is_a_gif(result):
 def test_what_is_no_figure_is_told(result, tmp_path):
     with pytest.raises(ConfigError, match="Fit has no figure 'spred'; did you mean 'spread'"):
         plot_figure(result.path, "spred")
-    with pytest.raises(ConfigError, match="valid names: broken, moving, spread"):
+    with pytest.raises(ConfigError, match="valid names: broken, heatmap, moving, scatter, spread"):
         plot_figure(result.path, "?")
     with pytest.raises(L2LError, match=r"helpers\.drawings:broken must return a figure or an anim"):
         plot_figure(result.path, "broken")

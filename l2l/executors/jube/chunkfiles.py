@@ -166,7 +166,7 @@ def as_record(outcome: Outcome) -> dict[str, Any]:
     o = outcome
     return {
         "id": o.job.id, "draw": o.job.draw, "status": int(o.status), "fitness": o.fitness,
-        "observation": _listed(o.observation), "metrics": o.metrics, "started": o.started,
+        "observation": _listed(o.observation), "metrics": dict(o.metrics), "started": o.started,
         "duration": o.duration, "worker": o.worker, "message": o.message,
         "traceback": o.traceback, "output": o.output, "gradient": _listed(o.gradient),
     }  # fmt: skip
