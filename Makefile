@@ -55,7 +55,7 @@ format: $(VENV)/test  ## format the code
 	$(BIN)/ruff check --fix .
 
 bench: $(VENV)/bench  ## run the benchmarks, quickly
-	for b in overhead history startup optimizers optimizer_overhead enkf asynchrony scale_out; do $(BIN)/python benchmarks/$$b.py --quick; done
+	for b in overhead history startup optimizers optimizer_overhead enkf asynchrony scale_out whole_brain; do $(BIN)/python benchmarks/$$b.py --quick; done
 
 clean:  ## remove the virtual environment and caches
 	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache build dist

@@ -161,6 +161,11 @@ def number(value: float) -> str:
 
 def arguments(description: str | None, **extra: str) -> argparse.Namespace:
     """Return the command line's arguments; ``extra`` are further flags with their help."""
+    return arguments_parser(description, **extra).parse_args()
+
+
+def arguments_parser(description: str | None, **extra: str) -> argparse.ArgumentParser:
+    """Return the parser of these arguments, for a benchmark that has others too."""
     parser = argparse.ArgumentParser(description=(description or "").splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="less of everything: within a minute")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the rows to this file")
@@ -169,7 +174,7 @@ def arguments(description: str | None, **extra: str) -> argparse.Namespace:
     )
     for flag, text in extra.items():
         parser.add_argument(f"--{flag.replace('_', '-')}", action="store_true", help=text)
-    return parser.parse_args()
+    return parser
 
 
 @contextlib.contextmanager
