@@ -23,7 +23,7 @@ def option(
     above: float | None = None,
     choices: Sequence[Any] | None = None,
     unit: str = "",
-    path: bool = False,
+    path: bool | str = False,
 ) -> Any:
     """Declare one option.
 
@@ -35,8 +35,9 @@ def option(
         above: Exclusive lower limit.
         choices: All valid values.
         unit: Physical unit, for display.
-        path: Whether it is a path: in a configuration a relative one starts from the folder of the
-            file, and ``~`` is the home folder.
+        path: Whether it is a path, or a list of such: in a configuration a relative one starts from
+            the folder of the file, and ``~`` is the home folder. ``"reference"`` where only what
+            is given as ``file.py:NAME`` is one; ``"or word:"`` where ``word:rest`` is none.
     """
     limits = {"low": low, "high": high, "above": above, "choices": choices}
     metadata = {"doc": doc, "unit": unit, "path": path, **limits}

@@ -59,8 +59,7 @@ def check_options(
             continue
         try:
             value = _without_unit(value, fields[name], at)
-            if fields[name].metadata.get("path") and isinstance(value, str):
-                value = document.place(at, value)
+            value = _placed(value, fields[name].metadata.get("path"), document, at)
             values[name] = _checked(value, fields[name], hints[name], options)
         except ConfigError as error:
             document.problem(at, _from_user(str(error), options, keys))
@@ -72,6 +71,18 @@ def check_options(
         error.at = (*keys, *error.at)
         document.refuse(error, _from_user(str(error), options, keys))
         return values
+
+
+def _placed(value: Any, path: Any, document: Document, at: Keys) -> Any:
+    """Return a value whose paths are absolute; see ``path`` of :func:`l2l.options.option`."""
+    if path and isinstance(value, list):
+        return [_placed(one, path, document, at) for one in value]
+    if not path or not isinstance(value, str):
+        return value
+    file, _, rest = value.rpartition(":")
+    if path == "reference":
+        return f"{document.place(at, file)}:{rest}" if file.endswith(".py") else value
+    return value if path == "or word:" and file else document.place(at, value)
 
 
 def _without_unit(value: Any, field: dataclasses.Field[Any], keys: Keys) -> Any:

@@ -132,7 +132,7 @@ class Cells:
                 edges = np.linspace(-0.5, len(ticks) - 0.5, len(ticks) + 1)
                 return Axis(name, self.label(name), edges, cells, ticks)
             if _apart(parameter, counts):
-                ticks = [text.number(value) for value in distinct.tolist()]
+                ticks = [text.number(value) for value in _plain(distinct).tolist()]
                 return Axis(name, self.label(name), _between(distinct, log), cells, ticks, log)
         return self._binned(name, values, bins, log)
 
@@ -214,6 +214,12 @@ def _apart(parameter: Parameter, counts: Ints) -> bool:
         return True
     usual = float(np.median(counts))
     return len(counts) == 1 or (usual >= 2 and usual >= counts.max() / 2)
+
+
+def _plain(values: Floats) -> Floats:
+    """Return values with 0 in the place of what rounding has left of it."""
+    rest = np.abs(values) < 1e-12 * np.abs(values).max()
+    return np.where(rest, 0.0, values)
 
 
 def _between(values: Floats, log: bool) -> Floats:

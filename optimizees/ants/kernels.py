@@ -9,7 +9,7 @@ from typing import Any
 
 from l2l.optimizees.ants import layout, rules
 from l2l.optimizees.ants.worlds import DX, DY, NEST_RADIUS2
-from l2l.optimizees.spiking.compiled import compiled
+from l2l.optimizees.compiled import compiled
 
 N_SENSES, N_HIDDEN, N_MOTORS = layout.N_SENSES, layout.N_HIDDEN, layout.N_MOTORS
 N_RECEIVERS = layout.N_RECEIVERS

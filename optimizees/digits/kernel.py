@@ -10,8 +10,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from l2l.optimizees.compiled import compiled
 from l2l.optimizees.digits.layout import EXC, INH, N_OUT, N_OUT_EXC, Floats
-from l2l.optimizees.spiking.compiled import compiled
 from l2l.optimizees.spiking.neuron import AlphaLIF
 
 Ints = NDArray[np.int64]

@@ -157,7 +157,7 @@ def advance_numba() -> Callable[..., Any]:
     """Return :func:`advance` compiled by Numba, once a process."""
     import numba
 
-    from l2l.optimizees.spiking.compiled import compiled
+    from l2l.optimizees.compiled import compiled
 
     f1, f2, f3, f4 = (numba.types.Array(numba.float64, d, "C") for d in (1, 2, 3, 4))
     i1, i2 = (numba.types.Array(numba.int64, d, "C") for d in (1, 2))

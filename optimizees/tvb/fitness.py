@@ -69,6 +69,8 @@ def read_target(path: str, n_regions: int) -> Floats:
     Raises:
         ConfigError: If it is not there, or not ``(n, n)`` finite numbers.
     """
+    if not isinstance(path, (str, Path)):
+        raise ConfigError(f"target: expected the name of a file, got {path!r}")
     file = Path(path).expanduser()
     if not file.is_file():
         raise ConfigError(f"target: there is no file {file}")
@@ -77,6 +79,8 @@ def read_target(path: str, n_regions: int) -> Floats:
             found: Any = np.load(file, allow_pickle=False)
         else:
             found = np.loadtxt(file.read_text().replace(",", " ").splitlines(), ndmin=2)
+        if found.dtype.kind not in "iuf":
+            raise ValueError(f"it has {found.dtype}")
     except (ValueError, OSError) as error:
         raise ConfigError(f"target: {file} holds no matrix of numbers: {error}") from None
     if found.shape != (n_regions, n_regions) or not np.isfinite(found).all():

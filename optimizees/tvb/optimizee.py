@@ -26,7 +26,9 @@ _DEFAULT = "connectivity_76.zip"  #: of tvb-data, as TVB's own default
 class TVBParameters(OptimizeeParameters):
     """Parameters of :class:`TVB`."""
 
-    model: str = option("Generic2dOscillator", "class of tvb.simulator.models, or module:Class")
+    model: str = option(
+        "Generic2dOscillator", "class of tvb.simulator.models, or module:Class", path="reference"
+    )
     parameters: Any = option(
         None, "what is searched for: {coupling_a: [0.0, 0.1], speed: [1.0, 10.0]}"
     )
@@ -49,9 +51,11 @@ class TVBParameters(OptimizeeParameters):
     observe: str | None = option(None, "state, or a sum that TVB offers: V + W; its first if none")
     initial: Any = option(None, "states with a given start: {V: 0.1}; TVB draws the others")
     fitness: str = option(
-        "corr_FC_SC", "a metric of whole_brain.analysis, or module:function, file.py:function"
+        "corr_FC_SC",
+        "a metric of whole_brain.analysis, or module:function, file.py:function",
+        path="reference",
     )
-    metrics: Any = option(("mean_FC",), "further ones to record, a list")
+    metrics: Any = option(("mean_FC",), "further ones to record, a list", path="reference")
     target: str | None = option(
         None, "functional connectivity for corr_FC_target, .npy or text", path=True
     )

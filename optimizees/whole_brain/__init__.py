@@ -1,7 +1,7 @@
 """Whole-brain models, simulated by the ten thousand on CPUs and GPUs.
 
-The optimizee is :class:`~l2l.optimizees.whole_brain.optimizee.WholeBrain`. The engine beneath it can be
-used by itself::
+The optimizee is :class:`~l2l.optimizees.whole_brain.optimizee.WholeBrain`. The engine beneath it
+can be used by itself::
 
     from l2l.optimizees.whole_brain import Batch, Connectivity, Simulation, load, synthetic
 
@@ -11,8 +11,8 @@ used by itself::
     outcome.results["fc"]  # (64, 76, 76)
 
 The folders: ``models`` the equations; ``connectome`` what links regions; ``cpu``, ``gpu`` and
-``reference`` the backends; ``observe`` what is taken from a simulation while it runs; ``analysis`` what
-is computed from that. Importing this package imports no compiler.
+``reference`` the backends; ``observe`` what is taken from a simulation while it runs; ``analysis``
+what is computed from that. Importing this package imports no compiler.
 """
 
 from l2l.optimizees.whole_brain.batch import Batch

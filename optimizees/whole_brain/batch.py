@@ -48,8 +48,13 @@ class Batch:
     def __post_init__(self) -> None:
         sets = len(self.seeds)
         object.__setattr__(self, "seeds", np.asarray(self.seeds, np.uint64))
-        object.__setattr__(self, "speed", np.broadcast_to(np.asarray(self.speed, float), (sets,)))
-        subject = np.broadcast_to(np.asarray(self.subject, np.int64), (sets,))
+        object.__setattr__(self, "speed", _of_sets("speed", self.speed, sets))
+        subject = _of_sets("subject", self.subject, sets)
+        if (subject != np.floor(subject)).any():
+            raise ConfigError(
+                f"subject is the number of a connectome, a whole number; got {subject[0]:g}"
+            )
+        subject = subject.astype(np.int64)
         object.__setattr__(self, "subject", subject)
         if {c.n_regions for c in self.connectomes} != {self.regions}:
             raise ConfigError(
@@ -74,6 +79,12 @@ class Batch:
                     f"the model {model.name} has no state {name!r}; "
                     f"{nearest(name, model.state_names)}"
                 )
+            value = _numbers(f"the initial {name}", (self.initial or {})[name])
+            if value.ndim > 2 or value.shape[value.ndim - 1 :] not in ((), (self.regions,)):
+                raise ConfigError(
+                    f"the initial {name} must be a number, ({self.regions},) or "
+                    f"(steps, {self.regions}), got the shape {value.shape}"
+                )
 
     @property
     def sets(self) -> int:
@@ -91,39 +102,43 @@ class Batch:
 
     def values(self, k: int) -> dict[str, Array]:
         """Return all parameters of set ``k``, derived ones included, ``(regions,)`` each."""
-        found = {}
+        table = np.empty((len(self.model.parameters), self.regions))
+        found = dict(zip(self.model.parameter_names, table, strict=True))
         for parameter in self.model.parameters:
             column = self.parameters.get(parameter.name)
             value = parameter.default if column is None else column[k if len(column) > 1 else 0]
-            found[parameter.name] = np.broadcast_to(np.asarray(value, float), (self.regions,))
+            found[parameter.name][:] = value
         if self.model.derived is not None:
             derived = self.model.derived(found, self.connectome(k))
             for name, value in derived.items():
-                if name in self.parameters:  # what is given wins
-                    continue
-                found[name] = np.broadcast_to(np.asarray(value, float), (self.regions,))
+                if name not in self.parameters:  # what is given wins
+                    found[name] = np.broadcast_to(np.asarray(value, float), (self.regions,))
         return found
 
     def rows(self, k: int, scheme: Scheme, dt: float) -> Array:
         """Return the workspace of set ``k`` at the start, ``(rows, regions)`` in float64."""
         values = self.values(k)
         states = self.states(k)
-        found = [states[name] for name in self.model.state_names]
-        found += [np.zeros(self.regions)] * scheme.n_sent
+        found: list[Any] = [states[name] for name in self.model.state_names]
+        found += [0.0] * scheme.n_sent
         found += [values[name] for name in self.model.parameter_names]
         found += [noise_gain(state, values, scheme, dt) for state in scheme.noisy]
         found += [np.exp(-dt / values[str(state.relaxation)]) for state in scheme.decaying]
-        found += [np.zeros(self.regions)] if scheme.stimulus else []
-        return np.stack([np.broadcast_to(row, (self.regions,)) for row in found])
+        found += [0.0] if scheme.stimulus else []
+        table = np.empty((len(found), self.regions))
+        for row, value in zip(table, found, strict=True):
+            row[:] = value
+        return table
 
     def states(self, k: int) -> dict[str, Array]:
         """Return the states of set ``k`` at the start, ``(regions,)`` each."""
-        rng = np.random.default_rng([_HISTORY, int(self.seeds[k])])
+        rng = None  # to make one takes as long as all the rest
         found = {}
         for state in self.model.states:
             value: Any = state.initial
             if isinstance(value, tuple):
-                value = rng.uniform(*value, self.regions)
+                rng = rng or np.random.default_rng([_HISTORY, int(self.seeds[k])])
+                value = rng.uniform(value[0], value[1], self.regions)
             given = (self.initial or {}).get(state.name)
             if given is not None:
                 value = np.asarray(given, float)
@@ -158,9 +173,27 @@ class Batch:
         return np.stack([np.broadcast_to(q, (steps, self.regions)) for q in quantities], axis=1)
 
 
+def _numbers(what: str, value: Any) -> Array:
+    """Return numbers as an array."""
+    try:
+        return np.asarray(value, float)
+    except (TypeError, ValueError):
+        raise ConfigError(f"{what} must be a number, or numbers; got {value!r}") from None
+
+
+def _of_sets(what: str, value: Any, sets: int) -> Array:
+    """Return a number of each set, ``(sets,)``."""
+    array = _numbers(what, value)
+    if array.shape not in ((), (1,), (sets,)):
+        raise ConfigError(
+            f"{what} is one number, or one a set ({sets}); got the shape {array.shape}"
+        )
+    return np.broadcast_to(array, (sets,))
+
+
 def _column(name: str, value: Any, shape: tuple[int, int]) -> Array:
     """Return a parameter as ``(1 or sets, 1 or regions)``."""
-    array = np.asarray(value, float)
+    array = _numbers(f"the parameter {name}", value)
     if array.ndim == 0:
         array = array.reshape(1, 1)
     elif array.ndim == 1 and len(array) == shape[0]:

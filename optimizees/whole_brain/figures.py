@@ -125,7 +125,7 @@ def regions(
     series = _simulated(history, optimizee, np.array([row]), [name])[name][0]
     figure = blank(9.0, 4.5)
     axes = figure.subplots()
-    labels = optimizee.connectomes[_subject(optimizee, history, row)].labels
+    labels = optimizee.study.connectomes[_subject(optimizee, history, row)].labels
     _draw_regions(axes, _time(optimizee, len(series)), series, labels)
     axes.set_xlabel("time (s)")
     axes.set_ylabel(_label(optimizee, name))
@@ -138,7 +138,7 @@ def _subject(optimizee: WholeBrain, history: Trajectory, row: int) -> int:
     """Return the number of the connectome of an evaluation."""
     if "subject" in history.space.names:
         return int(history["subject"][row])
-    return int(optimizee.fixed.get("subject", 0))
+    return int(optimizee.study.fixed.get("subject", 0))
 
 
 def _draw_regions(axes: Axes, time: Floats, series: Floats, labels: Sequence[str]) -> None:
@@ -153,12 +153,12 @@ def _draw_regions(axes: Axes, time: Floats, series: Floats, labels: Sequence[str
 
 def _outputs(optimizee: WholeBrain, wanted: str | Sequence[str] | None) -> list[str]:
     """Return the names of outputs, checked."""
-    analysed = dict.fromkeys(population.output for population in optimizee.populations)
+    analysed = dict.fromkeys(population.output for population in optimizee.study.populations)
     names = [wanted] if isinstance(wanted, str) else list(wanted or analysed)
     if len(names) > len(COLOURS):
         raise ConfigError(f"outputs: at most {len(COLOURS)} fit in one panel, got {len(names)}")
     for name in names:
-        optimizee.model.output(name)
+        optimizee.study.model.output(name)
     return names
 
 
@@ -166,7 +166,10 @@ def _firsts(
     mask: npt.NDArray[np.bool_], x: Axis, y: Axis, across: int, down: int
 ) -> npt.NDArray[np.int64]:
     """Return the row of the first evaluation in each place of a sheet, or -1; the top is high y."""
-    taken = [_evenly(len(axis), most) for axis, most in ((x, across), (y, down))]
+    taken = []
+    for axis, most in ((x, across), (y, down)):
+        there = np.unique(axis.cells[mask])  # what the conditions leave
+        taken.append(there[_evenly(len(there), most)])
     first = np.full((len(y), len(x)), -1)
     rows = np.flatnonzero(mask)[::-1]
     first[y.cells[rows], x.cells[rows]] = rows
@@ -189,8 +192,8 @@ def _simulated(
 ) -> Mapping[str, Floats]:
     """Return the series of evaluations by output, ``(rows, samples, regions)``; kHz become Hz."""
     params = columns(history.space, history.parameters[rows])
-    batch = optimizee.batch(params, history.seed[rows])
-    outcome = optimizee.simulation.run(batch, [Series(name, name) for name in names])
+    batch = optimizee.study.batch(params, history.seed[rows])
+    outcome = optimizee.study.simulation.run(batch, [Series(name, name) for name in names])
     if not outcome.ok.any():
         raise L2LError("all of the sets diverged when they were simulated again")
     units = _units(optimizee)
@@ -199,7 +202,7 @@ def _simulated(
 
 def _time(optimizee: WholeBrain, samples: int) -> Floats:
     """Return the middles of samples, in s from the start of the simulation."""
-    simulation = optimizee.simulation
+    simulation = optimizee.study.simulation
     return np.asarray((simulation.transient + simulation.period * (np.arange(samples) + 0.5)) / 1e3)
 
 
@@ -210,7 +213,7 @@ def _label(optimizee: WholeBrain, name: str) -> str:
 
 
 def _units(optimizee: WholeBrain) -> dict[str, str]:
-    return {state.name: state.unit for state in optimizee.model.states}
+    return {state.name: state.unit for state in optimizee.study.model.states}
 
 
 def _title(history: Trajectory, words: Sequence[str]) -> str:

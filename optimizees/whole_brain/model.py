@@ -90,9 +90,10 @@ class Model:
             observed beside the states (a firing rate, say).
         derived: ``derived(parameters, connectome) -> {name: array}``: computes parameters from
             others once a set, before the simulation, in NumPy (feedback inhibition, say).
-            ``parameters`` maps names to arrays ``(n_regions,)``. A parameter that a user gives wins.
+            ``parameters`` maps names to arrays ``(n_regions,)``. What a user gives wins.
         bold: Name of the state or observed quantity that drives the BOLD signal.
         bold_scale: Factor from it to the dimensionless drive of the Balloon model.
+        steps: Largest step in ms that is exact enough, by integrator, where 0.1 is not.
         presets: Named changes of defaults, ``{"tvb_hpc": {"E_L_e": -63.0}}``.
         reference: The paper.
     """
@@ -108,6 +109,7 @@ class Model:
     derived: Callable[[Mapping[str, Floats], Any], Mapping[str, Floats]] | None = None
     bold: str = ""
     bold_scale: float = 1.0
+    steps: Mapping[str, float] = field(default_factory=dict)
     presets: Mapping[str, Mapping[str, float]] = field(default_factory=dict)
     reference: str = ""
 

@@ -3,32 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-import os
-from collections.abc import Mapping
-from pathlib import Path
+import sys
+import time
+from collections.abc import Iterator, Mapping
 from typing import Any, ClassVar
 
 import numpy as np
 
-from l2l.errors import ConfigError, about, nearest
+from l2l.errors import ConfigError, need
 from l2l.optimizee import BatchResult, Optimizee, Result
-from l2l.optimizees.command.declared import space_from
-from l2l.optimizees.tvb.fitness import read_target
-from l2l.optimizees.whole_brain.analysis import METRICS, Context
+from l2l.optimizees.whole_brain.analysis import flat
 from l2l.optimizees.whole_brain.backends import backend
-from l2l.optimizees.whole_brain.batch import Batch
-from l2l.optimizees.whole_brain.connectome import Connectome, read, synthetic
-from l2l.optimizees.whole_brain.models import load
-from l2l.optimizees.whole_brain.observe import Observer
 from l2l.optimizees.whole_brain.options import WholeBrainParameters
-from l2l.optimizees.whole_brain.populations import Population, populations
-from l2l.optimizees.whole_brain.simulation import Simulation, Stimulus
+from l2l.optimizees.whole_brain.study import Study
 from l2l.space import ParameterSpace
 
-#: What can be searched for beside the parameters of the model.
-ENGINE = ("speed", "subject")
-#: What of a context is not a setting.
-_OWN = ("period", "weights", "lengths", "target_fc")
+SERIES = 2**30  #: bytes of series that are kept at a time, at most
 
 
 class WholeBrain(Optimizee):
@@ -37,7 +27,8 @@ class WholeBrain(Optimizee):
     Regions are neural masses (AdEx mean field, Generic2dOscillator, Wong-Wang, Wilson-Cowan,
     Montbrio-Pazo-Roxin, Kuramoto, or a user's own), linked by a connectome with delays. Individuals
     hold what ``parameters`` declares: parameters of the model, of all regions or of each; ``speed``
-    of conduction; ``subject``, the number of a connectome.
+    of conduction; ``subject``, the number of a connectome. With several connectomes and no
+    ``subject``, each set is simulated for all of them and judged by the means of all columns.
 
     Fitness is a metric, such as the correlation of functional with structural connectivity
     (``corr_FC_SC``) or with a measured one (``corr_FC_target``), or a function of the user; all
@@ -60,37 +51,34 @@ class WholeBrain(Optimizee):
 
     def __init__(self, traj: Any = None, parameters: WholeBrainParameters | None = None) -> None:
         super().__init__(traj, parameters)
-        p = self.parameters
-        backend(p.backend)
-        with about("model"):
-            self.model = load(p.model)
-            self.preset = self.model.preset(p.preset)
-        self.space = space_from(p.parameters)
-        self.fixed = dict(p.fixed or {})
-        self.connectomes = _connectomes(p.connectome, p.scale_weights)
-        self._check_names()
-        self.populations = self._populations()
-        self.contexts = self._contexts()
-        self.simulation = self._simulation()
-        samples = self.simulation.samples - self.simulation.skipped
-        for population in self.populations:
-            count = int(samples * p.period / population.period + 1e-6)
-            population.check(self.contexts[0, population.name], count, self.regions)
-        self._columns = {
-            population.column(m) for population in self.populations for m in population.metrics
-        }
-        for name in self._objectives():
-            if name not in self._columns:
-                raise ConfigError(f"fitness: there is no {name!r}; {nearest(name, self._columns)}")
+        backend(self.parameters.backend)
+        need("numba", "numba", "numba")  # by metrics, whatever the backend
+        need("scipy", "scipy", "scipy")
+        self.study = Study(self.parameters)
+        self.space = self.study.space
 
-    @property
-    def regions(self) -> int:
-        """Number of regions."""
-        return self.connectomes[0].n_regions
+    def setup(self) -> None:
+        """Compile all that has to be, so that its time is not that of the first evaluations."""
+        began = time.perf_counter()
+        study = self.study
+        short = dataclasses.replace(
+            study.simulation, duration=self.parameters.period, transient=0.0
+        )
+        short.run(study.ends()[0], study.observers())
+        for population in study.populations:
+            population.warm_up(study.contexts[0, population.name], study.samples, study.regions)
+        if (took := time.perf_counter() - began) > 1:
+            print(
+                f"whole_brain: the kernels of {study.model.name} were ready after {took:.1f} s; "
+                "once compiled they are loaded from disk",
+                file=sys.stderr,
+            )
 
     def max_batch(self, memory: int | None) -> int | None:
-        """Return how many sets one call takes."""
-        return self.parameters.batch
+        """Return how many sets one call takes, so that their series fit in a part of the memory."""
+        if memory is None or not self.study.kept:
+            return self.parameters.batch
+        return max(1, min(self.parameters.batch, memory // (4 * self.study.kept)))
 
     def bounding_func(self, individual: Mapping[str, Any]) -> dict[str, Any]:
         """Return the individual with its parameters within their ranges, integers rounded."""
@@ -103,187 +91,61 @@ class WholeBrain(Optimizee):
         found = self.simulate_batch(params, np.array([one.seed]))
         if not np.asarray(found.ok)[0]:
             raise FloatingPointError("the simulation diverged: a state is no longer finite")
-        metrics = {name: float(np.asarray(v)[0]) for name, v in found.metrics.items()}
-        return Result(tuple(np.asarray(found.fitness)[0]), metrics=metrics)
+        return Result(
+            tuple(np.asarray(found.fitness)[0]),
+            None if found.observation is None else np.asarray(found.observation)[0],
+            {name: float(np.asarray(values)[0]) for name, values in found.metrics.items()},
+        )
 
     def simulate_batch(self, params: Mapping[str, Any], seeds: Any) -> BatchResult:
         """Simulate individuals, ``(n,)`` or ``(n, regions)`` of each parameter."""
-        subject = np.asarray(params.get("subject", self.fixed.get("subject", 0)), np.int64)
-        subject = np.broadcast_to(subject, (len(seeds),))
-        ok = np.zeros(len(seeds), bool)
-        columns: dict[str, Any] = {}
-        for one in np.unique(subject):
-            chosen = np.flatnonzero(subject == one)
-            part = {name: np.asarray(values)[chosen] for name, values in params.items()}
-            outcome = self.simulation.run(
-                self.batch(part, np.asarray(seeds)[chosen]),
-                self.observers(),
-            )
+        subjects = self.study.subjects(params, len(seeds))
+        n, each = subjects.shape
+        rows = np.repeat(np.arange(n), each)  # a row a set and subject
+        repeated = {name: np.asarray(values)[rows] for name, values in params.items()}
+        repeated["subject"] = subjects.ravel()
+        ok, columns = self._simulated(repeated, np.asarray(seeds)[rows])
+        return self._judged(
+            ok.reshape(n, each).all(axis=1),
+            {k: v.reshape(n, each, *v.shape[1:]).mean(axis=1) for k, v in columns.items()},
+        )
+
+    def _simulated(self, params: Mapping[str, Any], seeds: Any) -> tuple[Any, dict[str, Any]]:
+        """Return which sets did not diverge, and all columns; each set with its subject."""
+        study = self.study
+        ok, columns = np.zeros(len(seeds), bool), dict[str, Any]()
+        for subject, chosen in self._parts(params["subject"]):
+            part = {name: values[chosen] for name, values in params.items()}
+            outcome = study.simulation.run(study.batch(part, seeds[chosen]), study.observers())
             ok[chosen] = outcome.ok
-            for population in self.populations:
-                context = self.contexts[int(one), population.name]
-                found = population.evaluate(outcome.results, context)
-                for name, values in found.items():
-                    columns.setdefault(name, np.full(len(seeds), np.nan))[chosen] = values
-        fitness = np.stack([columns[name] for name in self._objectives()], axis=1)
-        return BatchResult(fitness, ok, metrics=columns)
+            for population in study.populations:
+                context = study.contexts[subject, population.name]
+                threads = study.simulation.threads
+                for name, values in population.evaluate(outcome.results, context, threads).items():
+                    room = np.full((len(seeds), *values.shape[1:]), np.nan)
+                    columns.setdefault(name, room)[chosen] = values
+        return ok, columns
 
-    def observers(self) -> list[Observer]:
-        """Return what is observed of each set."""
-        return [one for population in self.populations for one in population.observers()]
+    def _parts(self, subjects: Any) -> Iterator[tuple[int, Any]]:
+        """Return a subject and some of its sets, until none is left.
 
-    def batch(self, params: Mapping[str, Any], seeds: Any) -> Batch:
-        """Return individuals as the batch that is simulated."""
-        values = {**self.fixed, **params}
-        speed = values.pop("speed", self.parameters.speed)
-        subject = values.pop("subject", 0)
-        if self.parameters.seed is not None:
-            seeds = np.full(len(seeds), self.parameters.seed)
-        return Batch(
-            self.model,
-            self.connectomes,
-            seeds,
-            {**self.preset, **values},
-            np.inf if speed is None else speed,
-            subject,
-            self.parameters.initial,
-        )
+        Series that are kept may be large: so many sets are simulated before they are analysed.
+        """
+        most = max(self.study.simulation.threads, SERIES // max(self.study.kept, 1))
+        for subject in np.unique(subjects):
+            chosen = np.flatnonzero(subjects == subject)
+            for at in range(0, len(chosen), most):
+                yield int(subject), chosen[at : at + most]
 
-    # -- what the options say ---------------------------------------------------------------------
-
-    def _check_names(self) -> None:
-        known = [*self.model.parameter_names, *ENGINE]
-        for where, names in (("parameters", self.space.names), ("fixed", self.fixed)):
-            for name in names:
-                if name not in known:
-                    raise ConfigError(
-                        f"{where}: the model {self.model.name} has no {name!r}; "
-                        f"{nearest(name, known)}"
-                    )
-        if both := sorted(set(self.fixed) & set(self.space.names)):
-            raise ConfigError(f"fixed: {both[0]} is searched for as well")
-        if self.parameters.speed is not None and "speed" in {*self.fixed, *self.space.names}:
-            raise ConfigError("speed is given twice: as an option, and as a parameter")
-        for name in self.parameters.initial or {}:
-            if name not in self.model.state_names:
-                raise ConfigError(
-                    f"initial: the model {self.model.name} has no state {name!r}; "
-                    f"{nearest(name, self.model.state_names)}"
-                )
-        for parameter in self.space.parameters:
-            if parameter.shape not in ((), (self.regions,)):
-                raise ConfigError(
-                    f"parameters: {parameter.name} has the shape {parameter.shape}; expected one "
-                    f"number, or one for each of {self.regions} regions"
-                )
-
-    def _objectives(self) -> list[str]:
-        """Return the columns that are the fitness."""
-        single = len(self.populations) == 1 and self.populations[0].name
-        return [
-            f"{key}_{single}" if single and key in METRICS else key
-            for key in (name.rpartition(":")[2] for name in self.parameters.fitnesses)
-        ]
-
-    def _populations(self) -> list[Population]:
-        p = self.parameters
-        further = _all_metrics(p) if p.metrics == "all" else list(p.metrics or ())
-        wanted = list(dict.fromkeys([*p.fitnesses, *further]))
-        return populations(self.model, p.observe, p.bold, p.period, wanted)
-
-    def _contexts(self) -> dict[tuple[int, str], Context]:
-        p = self.parameters
-        targets = _list(p.target) or [None] * len(self.connectomes)
-        if len(targets) != len(self.connectomes):
-            raise ConfigError(
-                f"target: {len(targets)} for {len(self.connectomes)} connectomes; give one for each"
-            )
-        settings = dict(p.analysis or {})
-        known = [f.name for f in dataclasses.fields(Context) if f.name not in _OWN]
-        with about("analysis"):
-            for name in settings:
-                if name not in known:
-                    raise ConfigError(f"there is no {name!r}; {nearest(name, known)}")
-            return {
-                (k, population.name): Context(
-                    population.period,
-                    connectome.weights,
-                    connectome.lengths,
-                    None if targets[k] is None else read_target(targets[k], self.regions),
-                    **settings,
-                )
-                for k, connectome in enumerate(self.connectomes)
-                for population in self.populations
-            }
-
-    def _simulation(self) -> Simulation:
-        p = self.parameters
-        return Simulation(
-            self.model,
-            p.duration,
-            dt=p.dt,
-            period=p.period,
-            transient=p.transient,
-            integrator=p.integrator,
-            stochastic=p.noise,
-            exact_ou=p.exact_noise,
-            precision=p.precision,
-            generator=p.generator,
-            wrap_delays_at=p.wrap_delays_at,
-            stimulus=None if p.stimulus is None else self._stimulus(dict(p.stimulus)),
-            threads=p.threads or int(os.environ.get("OMP_NUM_THREADS") or 1),
-            backend=p.backend,
-        )
-
-    def _stimulus(self, given: dict[str, Any]) -> Stimulus:
-        """Return a pulse on one state of some regions."""
-        p, known = self.parameters, ("state", "amplitude", "onset", "duration", "regions")
-        for name in given:
-            if name not in known:
-                raise ConfigError(f"stimulus: there is no {name!r}; {nearest(name, known)}")
-        if given.get("state") not in self.model.state_names:
-            raise ConfigError(
-                f"stimulus: state must be one of {', '.join(self.model.state_names)}; "
-                f"got {given.get('state')!r}"
-            )
-        pattern = np.zeros(self.regions)
-        pattern[given.get("regions", slice(None))] = float(given.get("amplitude", 1.0))
-        onset = float(given.get("onset", 0.0))
-        end = onset + float(given.get("duration", p.duration - onset))
-        times = np.arange(round(p.duration / p.dt)) * p.dt
-        return Stimulus(given["state"], pattern, ((times >= onset) & (times < end)).astype(float))
-
-
-def _all_metrics(p: WholeBrainParameters) -> list[str]:
-    """Return all metrics of one number that need nothing that is not given."""
-    given = {"weights", "lengths", *(p.analysis or {})} | ({"target_fc"} if p.target else set())
-    many = {"FC", "FCD", "phFCD", "ks_phFCD", "mean_phFCD", "var_phFCD"}
-    return [n for n, m in METRICS.items() if set(m.needs) <= given and n not in many]
-
-
-def _list(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return list(value) if isinstance(value, (list, tuple)) else [value]
-
-
-def _connectomes(given: Any, scale: str) -> list[Connectome]:
-    """Return the connectomes of all subjects."""
-    with about("connectome"):
-        found = [_connectome(str(one)).scaled(scale) for one in _list(given)]
-        if not found:
-            raise ConfigError("expected a file, or synthetic:REGIONS")
-        return found
-
-
-def _connectome(given: str) -> Connectome:
-    kind, _, rest = given.partition(":")
-    if kind != "synthetic":
-        return read(Path(given).expanduser())
-    try:
-        numbers = [int(number) for number in rest.split(":")]
-        return synthetic(*numbers)
-    except (ValueError, TypeError):
-        raise ConfigError(
-            f"expected synthetic:REGIONS or synthetic:REGIONS:SEED, got {given!r}"
-        ) from None
+    def _judged(self, ok: Any, columns: dict[str, Any]) -> BatchResult:
+        """Return fitness, observation and metrics of sets."""
+        observation = None
+        if (name := self.study.observation) is not None:
+            observation = columns[name].reshape(len(ok), -1)
+            if columns[name].ndim > 1:  # too many for columns of the history
+                del columns[name]
+        for name in self.study.objectives:
+            if columns[name].ndim > 1:
+                raise ConfigError(f"fitness: {name} gave many numbers, expected one for each set")
+        fitness = np.stack([columns[name] for name in self.study.objectives], axis=1)
+        return BatchResult(fitness, ok, observation, flat(columns))

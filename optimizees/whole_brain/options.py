@@ -16,7 +16,9 @@ BACKENDS = ("auto", "numba", "numba-cuda", "numpy")
 class WholeBrainParameters(OptimizeeParameters):
     """Parameters of :class:`WholeBrain`."""
 
-    model: str = option("generic2d", "neural mass model: a name, file.py:NAME or module:NAME")
+    model: str = option(
+        "generic2d", "neural mass model: a name, file.py:NAME or module:NAME", path="reference"
+    )
     preset: str | None = option(None, "named set of the model's defaults, such as tvb_hpc")
     parameters: Any = option(
         None,
@@ -24,7 +26,9 @@ class WholeBrainParameters(OptimizeeParameters):
     )
     fixed: Any = option(None, "what else differs from the model's defaults: {tau_w_e: 417.0}")
     connectome: Any = option(
-        "synthetic:76", "file or folder, or synthetic:REGIONS[:SEED]; a list for many subjects"
+        "synthetic:76",
+        "file or folder, or synthetic:REGIONS[:SEED]; a list for many subjects",
+        path="or word:",
     )
     scale_weights: str = option("max", "what the weights are divided by", choices=SCALINGS)
     speed: float | None = option(
@@ -54,12 +58,23 @@ class WholeBrainParameters(OptimizeeParameters):
     observe: Any = option(
         None, "what is analysed, by a name for the columns: {e: E, i: I}; one quantity if none"
     )
-    bold: Any = option(None, "{tr: 2000, convention: friston}: analyse BOLD as well, as `bold`")
+    bold: Any = option(
+        None,
+        "{tr: 2000, convention: friston, skip: 20000}: analyse BOLD as well, as `bold`, less the "
+        "20 s in which it settles",
+    )
     analysis: Any = option(None, "settings of metrics: {fcd_window: 60000, fcd_step: 5000}")
-    fitness: Any = option("corr_FC_SC", "a metric, or file.py:function, module:function; or a list")
-    metrics: Any = option(("mean_FC",), "further ones to record, a list; or all")
+    fitness: Any = option(
+        "corr_FC_SC", "a metric, or file.py:function, module:function; or a list", path="reference"
+    )
+    observation: str | None = option(
+        None, "a metric for optimizers that learn from observations, such as FC", path="reference"
+    )
+    metrics: Any = option(("mean_FC",), "further ones to record, a list; or all", path="reference")
     target: Any = option(
-        None, "functional connectivity to compare with, .npy or text; a list for many subjects"
+        None,
+        "functional connectivity to compare with, .npy or text; a list for many subjects",
+        path=True,
     )
     precision: str = option("float32", "of the simulation", choices=("float32", "float64"))
     backend: str = option("auto", "what it runs on", choices=BACKENDS)
@@ -78,9 +93,14 @@ class WholeBrainParameters(OptimizeeParameters):
         given = self.metrics
         if isinstance(given, str) and given != "all":
             raise ConfigError(f"metrics: expected a list of names, or all; got {given!r}")
-        for one in self.fitnesses:
-            if not isinstance(one, str):
-                raise ConfigError(f"fitness: expected the name of a metric, got {one!r}")
+        for name, of in (("metrics", given), ("fitness", self.fitness)):
+            listed = isinstance(of, (str, list, tuple)) or (of is None and name == "metrics")
+            if not listed or not all(isinstance(one, str) for one in of or ()):
+                raise ConfigError(f"{name}: expected the name of a metric, or a list; got {of!r}")
+        if not self.fitnesses or len(set(self.fitnesses)) < len(self.fitnesses):
+            raise ConfigError(
+                f"fitness: expected a metric, or several that differ; got {self.fitness!r}"
+            )
 
     @property
     def fitnesses(self) -> list[str]:

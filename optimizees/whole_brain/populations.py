@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,6 @@ from l2l.optimizees.whole_brain.analysis import (
     Metric,
     check,
     evaluate,
-    flat,
     metrics,
 )
 from l2l.optimizees.whole_brain.analysis.moments import OF_MOMENTS, of_moments
@@ -24,6 +24,7 @@ from l2l.optimizees.whole_brain.observe import Bold, Connectivity, Observer, Ser
 
 #: From a quantity's unit to the Hz that metrics take.
 TO_HZ = {"kHz": 1e3}
+SETTLING = 20_000.0  #: ms in which the BOLD signal settles, left out unless `skip` says otherwise
 BOLD = "bold"  #: what columns of the BOLD signal end with
 
 
@@ -72,19 +73,28 @@ class Population:
         """Return the name of a metric's column."""
         return f"{metric}_{self.name}" if self.name else metric
 
-    def check(self, context: Context, samples: int, regions: int) -> None:
-        """Raise ConfigError if a metric can't be computed."""
+    def check(self, context: Context, duration: float, regions: int) -> None:
+        """Raise ConfigError if a metric can't be computed of so many ms."""
+        skip = float((self.bold or {}).get("skip", 0.0))
+        samples = int(duration / self.period + 1e-6) - int(skip / self.period + 1e-9)
         with about("metrics"):
             check(self.metrics, context, samples, regions)
 
-    def evaluate(self, results: Mapping[str, Floats], context: Context) -> dict[str, Floats]:
-        """Return the columns of what the observers found, ``(sets,)`` each."""
+    def warm_up(self, context: Context, samples: int, regions: int) -> None:
+        """Compile what metrics need, by a silent brain."""
+        if not self.summarised:
+            evaluate(self.metrics, {self.name: np.zeros((1, samples, regions))}, context)
+
+    def evaluate(
+        self, results: Mapping[str, Floats], context: Context, threads: int = 1
+    ) -> dict[str, Floats]:
+        """Return the columns of what the observers found, ``(sets,)`` or ``(sets, k)`` each."""
         if not self.summarised:
             series = results[self.key] * np.float32(self.scale)
-            return flat(evaluate(self.metrics, {self.name: series}, context))
+            return evaluate(self.metrics, {self.name: series}, context, threads)
         mean, sd = (results[f"{self.key}_{what}"] * self.scale for what in ("mean", "sd"))
         found = of_moments(self.metrics, mean, sd, results[f"{self.key}_fc"], context)
-        return flat({self.column(name): values for name, values in found.items()})
+        return {self.column(name): values for name, values in found.items()}
 
 
 def populations(
@@ -118,8 +128,19 @@ def populations(
             Population(name, output, TO_HZ.get(_unit(model, output), 1.0), period, shares[name])
         )
     if bold is not None:
+        if BOLD in quantities:
+            raise ConfigError(f"observe: {BOLD} is the name of the BOLD signal; take another")
         options = dict(bold)
+        known = [n for n in inspect.signature(Bold).parameters if n != "observers"]
+        for name, value in options.items():
+            if name not in known:
+                raise ConfigError(f"bold: there is no {name!r}; {nearest(name, known)}")
+            if name in ("tr", "step", "scale", "skip") and (
+                not isinstance(value, (int, float)) or not np.isfinite(value) or value < 0
+            ):
+                raise ConfigError(f"bold: {name} must be a number from 0, got {value!r}")
         options.setdefault("scale", model.bold_scale)
+        options.setdefault("skip", SETTLING)
         tr = float(options.setdefault("tr", 2000.0))
         output = str(options.pop("output", model.bold))
         with about("bold"):

@@ -16,6 +16,7 @@ from l2l.optimizees.whole_brain.batch import Batch
 from l2l.optimizees.whole_brain.model import Floats, Model
 from l2l.optimizees.whole_brain.observe.base import Observer, check_names, results, whole_number
 from l2l.optimizees.whole_brain.stepping import Scheme
+from l2l.optimizees.whole_brain.testing import sound
 
 SEGMENT = 256  #: most samples that are simulated before observers take them
 
@@ -81,6 +82,12 @@ class Simulation:
         _one_of("precision", self.precision, ("float32", "float64"))
         _one_of("generator", self.generator, ("hash", "philox"))
         _one_of("backend", self.backend, ("auto", "numba", "numba-cuda", "numpy"))
+        for name in ("duration", "dt", "period", "transient"):
+            if not math.isfinite(getattr(self, name)):
+                raise ConfigError(f"{name} must be a finite time in ms, got {getattr(self, name)}")
+        if self.threads < 1:
+            raise ConfigError(f"threads must be at least 1, got {self.threads}")
+        sound(self.model)
         whole_number(self.period, self.dt, "the period between samples")
         if self.transient:
             whole_number(self.transient, self.period, "the transient")

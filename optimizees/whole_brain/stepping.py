@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import inspect
-import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
-from types import ModuleType
+from types import FunctionType
 from typing import Any
 
 from l2l.optimizees.whole_brain import maths
@@ -179,17 +178,39 @@ class Scheme:
 
     @cached_property
     def digest(self) -> str:
-        """Of all that the compiled code depends on, in this package and in the model's file."""
-        sources = [self.source, *(_source(module) for module in self._modules())]
-        return hashlib.sha256("\0".join(sources).encode()).hexdigest()[:16]
+        """Of all that the compiled code depends on: the step, and what the model's functions do.
 
-    def _modules(self) -> Sequence[ModuleType]:
-        named = {sys.modules[function.__module__] for function in self.functions.values()}
-        return sorted({maths, *named}, key=lambda module: module.__name__)
+        It is of their code and of the numbers they use, not of a file: two models of one file, or
+        of one name at the prompt, must not get each other's kernels.
+        """
+        parts = [inspect.getsource(maths), self.source]
+        for name, function in self.functions.items():
+            parts += [name, *(_content(one) for one in helped(function))]
+        return hashlib.sha256("\0".join(parts).encode()).hexdigest()[:16]
 
 
-def _source(module: ModuleType) -> str:
-    try:
-        return inspect.getsource(module)
-    except OSError:  # a model written at the prompt
-        return repr(sorted(vars(module)))
+def helped(function: Any) -> list[Any]:
+    """Return a function of a model, and all helpers of its module that it calls."""
+    found = [function]
+    for one in found:  # grows while it is walked over
+        for name in one.__code__.co_names:
+            helper = one.__globals__.get(name)
+            if isinstance(helper, FunctionType) and helper.__module__ != maths.__name__:
+                found += [] if helper in found else [helper]
+    return found
+
+
+def _content(function: Any) -> str:
+    """Return all that what a function computes depends on, its helpers apart."""
+    code = function.__code__
+    scope = {
+        name: function.__globals__[name] for name in code.co_names if name in function.__globals__
+    }
+    numbers = {name: value for name, value in scope.items() if isinstance(value, (int, float))}
+    names = {name: value.__name__ for name, value in scope.items() if callable(value)}
+    inside = [cell.cell_contents for cell in function.__closure__ or ()]
+    how = (code.co_consts, code.co_names, code.co_varnames, code.co_freevars)
+    # The module as well: Numba looks for it by name when it loads a kernel from the disk.
+    return repr(
+        (function.__module__, code.co_code, how, numbers, names, function.__defaults__, inside)
+    )

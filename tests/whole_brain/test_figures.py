@@ -45,8 +45,8 @@ def panels(figure):
 def alone(brain, history, row, outputs):
     """Return the series of one evaluation, simulated by itself."""
     params = {name: history[name][row : row + 1] for name in ("a", "b", "tau")}
-    batch = brain.batch(params, history.seed[row : row + 1])
-    found = brain.simulation.run(batch, [Series(name, name) for name in outputs]).results
+    batch = brain.study.batch(params, history.seed[row : row + 1])
+    found = brain.study.simulation.run(batch, [Series(name, name) for name in outputs]).results
     return [found[name][0] for name in outputs]
 
 
@@ -62,6 +62,13 @@ def test_each_panel_is_one_set_simulated_again(history, brain):
             assert np.allclose(line.get_xdata(), (4.5 + np.arange(6)) / 1e3)
         assert axes.get_title() == f"b = {b:g}, a = {a:g}"
     assert figure.get_suptitle() == "run \N{MIDDLE DOT} generic2d\ntau = 2"
+
+
+def test_conditions_choose_the_panels(history, brain):
+    figure = traces(history, brain, where={"tau": 2.0, "a": [-0.5, 1.5]}, across=2)
+    titles = {axes.get_title().partition(", ")[2] for axes in panels(figure)}
+    assert titles == {"a = 0", "a = 1"}
+    assert len(panels(figure)) == 4  # of two values of b each
 
 
 def test_it_is_the_same_simulation_as_in_the_run(history, brain):
@@ -85,7 +92,7 @@ def test_the_regions_with_the_highest_peaks_are_named(history, brain):
     (axes,) = figure.axes
     assert len(axes.lines) == 12
     top = np.argsort(series.max(axis=0))[::-1][:5]
-    labels = brain.connectomes[0].labels
+    labels = brain.study.connectomes[0].labels
     named = [t.get_text() for t in axes.get_legend().get_texts()]
     assert named == [labels[region] for region in top]
     shown = {line.get_label(): line.get_ydata() for line in axes.lines}

@@ -194,6 +194,8 @@ def test_a_set_that_diverges_leaves_the_others_alone(backend):
 
 @pytest.mark.skipif(platform.machine() != "x86_64", reason="reads the assembly of x86-64")
 def test_kernels_are_compiled_to_vector_instructions():
+    import numba
+
     from l2l.optimizees.whole_brain.observe import compiled
 
     one, row = np.float32(1), np.zeros(160, np.float32)
@@ -202,7 +204,7 @@ def test_kernels_are_compiled_to_vector_instructions():
         (compiled._integrate, (row, (1, 1, 32), row, *rates, row), 20),
         (compiled._multiply, (row, (1, 2, 16), np.zeros(256, np.float32)), 6),
     ):
-        fresh = compiled.numba.njit(error_model="numpy")(kernel.py_func)
+        fresh = numba.njit(error_model="numpy")(kernel.py_func)
         fresh(*arguments)
         (assembly,) = fresh.inspect_asm().values()
         packed, scalar = (

@@ -50,8 +50,8 @@ def test_metrics_of_moments_are_those_of_the_series():
     """Without a metric that needs it no series is kept: the numbers are the same to rounding."""
     names = ["mean_FR", "std_FR", "coeff_var", "mean_of_stds", "mean_FC", "corr_FC_SC_upper", "FC"]
     kept, summarised = brain(metrics=[*names, "max_FR"]), brain(metrics=names)
-    assert not kept.populations[0].summarised
-    assert summarised.populations[0].summarised
+    assert not kept.study.populations[0].summarised
+    assert summarised.study.populations[0].summarised
     series, moments = columns(kept), columns(summarised)
     assert set(moments) == set(series) - {"max_FR"}
     for name, values in moments.items():
@@ -83,7 +83,7 @@ def test_bold_is_a_population():
             dt=1.0,
             duration=20000.0,
             transient=2000.0,
-            bold={"tr": 1000.0},
+            bold={"tr": 1000.0, "skip": 0.0},
             metrics=["mean_FC_bold", "std_FR_bold"],
             fitness="corr_FC_SC_bold",
         ),
@@ -114,6 +114,31 @@ def test_subjects_in_one_call(tmp_path):
         expected = columns(alone)
         for name in expected:
             assert np.array_equal(found[name][chosen], expected[name][chosen])
+
+
+def test_without_a_subject_a_set_is_judged_by_the_mean_of_all():
+    one, other = (columns(brain(connectome=f"synthetic:8:{k}")) for k in (1, 2))
+    group = columns(brain(connectome=["synthetic:8:1", "synthetic:8:2"]))
+    for name, values in group.items():
+        np.testing.assert_allclose(values, (one[name] + other[name]) / 2, rtol=1e-12)
+
+
+def test_a_metric_of_many_numbers_can_be_the_observation():
+    found = brain(observation="FC").simulate_batch(PARAMS, SEEDS)
+    assert found.observation.shape == (3, 28)
+    assert set(found.metrics) == {"corr_FC_SC", "mean_FC"}
+    np.testing.assert_allclose(found.observation.mean(axis=1), found.metrics["mean_FC"])
+
+
+def test_compiling_is_done_before_the_first_evaluation():
+    found = brain(metrics=["max_FR"])
+    found.setup()
+    found.setup()  # a second time does no harm
+
+
+def test_a_step_that_is_too_long_is_warned_of(caplog):
+    brain(model="montbrio", parameters={"J": [10.0, 16.0]}, fixed={}, noise=False)
+    assert "take heun with at most 0.05 ms" in caplog.text
 
 
 def test_parameters_may_differ_between_regions():
@@ -190,5 +215,5 @@ def test_what_makes_no_sense_is_refused_before_anything_runs(more, said):
 def test_the_default_connectome_has_the_statistics_it_says():
     assert (
         synthetic(76).n_regions
-        == WholeBrain(parameters=WholeBrainParameters(parameters={"G": [0.0, 1.0]})).regions
+        == WholeBrain(parameters=WholeBrainParameters(parameters={"G": [0.0, 1.0]})).study.regions
     )

@@ -61,6 +61,10 @@ class Context:
     up_shortest: float = 20.0
 
     def __post_init__(self) -> None:
+        for name in _NUMBERS:
+            value = getattr(self, name)
+            if not (name == "phase_step" and value is None) and not _is_number(value):
+                raise ConfigError(f"{name} must be a number, got {value!r}")
         for name in ("period", "fcd_window", "fcd_step", "up_smoothing"):
             if not 0 < getattr(self, name) < np.inf:
                 raise ConfigError(f"{name} must be a time above 0 in ms, got {getattr(self, name)}")
@@ -68,15 +72,17 @@ class Context:
             _check_square(name, getattr(self, name))
         for name in ("target_fcd", "target_phfcd"):
             _check_values(name, getattr(self, name))
-        low, high = self.phase_band
-        if not 0 < low < high:
-            raise ConfigError(
-                f"phase_band must be (low, high) with 0 < low < high, got {low, high}"
-            )
-        if self.fcd_samples % self.fcd_stride:
+        ratio = self.fcd_window / self.fcd_step
+        if abs(ratio - round(ratio)) > 1e-6:
             raise ConfigError(
                 f"fcd_window must be a multiple of fcd_step, got {self.fcd_window:g} and "
-                f"{self.fcd_step:g} ms: {self.fcd_samples} and {self.fcd_stride} samples"
+                f"{self.fcd_step:g} ms"
+            )
+        band: Any = self.phase_band
+        numbers = isinstance(band, (tuple, list)) and len(band) == 2 and all(map(_is_number, band))
+        if not numbers or not 0 < band[0] < band[1]:
+            raise ConfigError(
+                f"phase_band must be (low, high) in Hz with 0 < low < high, got {band!r}"
             )
 
     def samples_of(self, time: float) -> int:
@@ -84,7 +90,12 @@ class Context:
         return max(1, round(time / self.period))
 
     def check_windows(self, samples: int) -> None:
-        """Raise ConfigError if a series has too few samples for FCD."""
+        """Raise ConfigError if a series has too few samples for FCD, or windows don't fit."""
+        if self.fcd_samples % self.fcd_stride:
+            raise ConfigError(
+                f"fcd_window must be a multiple of fcd_step, got {self.fcd_window:g} and "
+                f"{self.fcd_step:g} ms: {self.fcd_samples} and {self.fcd_stride} samples"
+            )
         if self.fcd_samples < 2:
             raise ConfigError(
                 f"windows of FCD last {self.fcd_window:g} ms (fcd_window), which is one sample; "
@@ -143,6 +154,21 @@ def _symmetric_upper(matrix: Floats | None) -> Floats:
     return upper((whole + whole.T) / 2)
 
 
+#: The attributes that are one number.
+_NUMBERS = (
+    "period", "fcd_window", "fcd_step", "phase_step", "peak_prominence", "up_ratio", "up_floor",
+    "up_smoothing", "up_shortest",
+)  # fmt: skip
+
+
+def _is_number(value: Any) -> bool:
+    return (
+        isinstance(value, (int, float, np.number))
+        and not isinstance(value, bool)
+        and bool(np.isfinite(value))
+    )
+
+
 def _check_square(name: str, matrix: Any) -> None:
     if matrix is None:
         return
@@ -155,7 +181,7 @@ def _check_square(name: str, matrix: Any) -> None:
 
 
 def _check_values(name: str, values: Any) -> None:
-    if values is not None and (np.ndim(values) != 1 or not np.isfinite(values).all()):
+    if values is not None and (np.ndim(values) != 1 or not all(map(_is_number, values))):
         raise ConfigError(
             f"{name} must be finite values (m,), got an array of shape {np.shape(values)}"
         )

@@ -137,6 +137,12 @@ def evaluate(
         with _libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(threads) as pool:
             rows = list((pool.map if threads > 1 else map)(one_set, array, contexts))
         for name in found:
+            sizes = sorted({np.shape(row[name]) for row in rows})
+            if len(sizes) > 1:
+                raise ConfigError(
+                    f"the metric {name!r} must return the same shape for each set, got "
+                    f"{sizes[0]} and {sizes[1]}"
+                )
             column = f"{name}_{population}" if population else name
             columns[column] = np.array([row[name] for row in rows], dtype=np.float64)
     return columns
@@ -162,7 +168,18 @@ def _row(found: Mapping[str, Metric], series: Any, context: Context) -> dict[str
 
 def _values(found: Mapping[str, Metric], signals: Signals) -> dict[str, Value]:
     with np.errstate(invalid="ignore", divide="ignore"):
-        return {name: metric.function(signals) for name, metric in found.items()}
+        return {name: _checked(name, metric.function(signals)) for name, metric in found.items()}
+
+
+def _checked(name: str, value: Any) -> Value:
+    """Return what a metric gave, if it is a number or ``(k,)`` of them."""
+    kind = getattr(value, "dtype", None)
+    if isinstance(value, (int, float)) or (
+        np.ndim(value) <= 1 and kind is not None and kind.kind in "fiub"
+    ):
+        return value  # type: ignore[no-any-return]
+    got = f"{type(value).__name__} of shape {np.shape(value)}" if kind is not None else repr(value)
+    raise ConfigError(f"the metric {name!r} must return a number or an array (k,), got {got:.80}")
 
 
 def flat(columns: Mapping[str, Floats]) -> dict[str, Floats]:

@@ -208,6 +208,12 @@ METRICS: dict[str, Metric] = {
 }
 
 
+#: Metrics of a number for each region or pair.
+MANY = frozenset(
+    {"FC", "FCD", "phFCD", "freq_dom", *(name for name in METRICS if name.startswith("region_"))}
+)
+
+
 def _add_bands() -> None:
     for name, (low, high) in spectrum.BANDS.items():
         METRICS[f"{name}_p"] = Metric(

@@ -15,6 +15,9 @@ from l2l.errors import ConfigError, nearest
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int32]
 
+#: Longest delay: of 100 regions it is 400 MB of history a set.
+MOST_STEPS = 1_000_000
+
 #: What weights can be divided by.
 SCALINGS = ("none", "max", "columns", "rows", "mean")
 
@@ -99,8 +102,17 @@ class Connectome:
             raise ConfigError(f"the speed must be above 0 mm/ms (inf for no delays), got {speed}")
         if not (dt > 0 and math.isfinite(dt)):
             raise ConfigError(f"dt must be above 0 ms, got {dt}")
-        steps = np.rint(self.lengths / speed / dt)  # as tvb-library rounds: delay in ms first
-        return np.where(self.weights != 0, steps, 0).astype(np.int32)
+        steps = self.lengths / speed  # as tvb-library rounds: delay in ms first
+        steps /= dt
+        np.rint(steps, out=steps)
+        steps[self.weights == 0] = 0
+        if steps.max() > MOST_STEPS:
+            raise ConfigError(
+                f"at {speed:g} mm/ms the longest tract takes {steps.max() * dt:.3g} ms, which is "
+                f"{steps.max():.3g} steps, more than the {MOST_STEPS:,} whose history is kept; "
+                "take a higher speed or a longer dt, and check that lengths are in mm"
+            )
+        return steps.astype(np.int32)
 
 
 def _matrix(what: str, values: Any) -> Floats:

@@ -29,8 +29,8 @@ def read(path: str | Path, lengths: str | Path | None = None) -> Connectome:
     Args:
         path: A TVB zip file (``weights.txt``, ``tract_lengths.txt``, ``centres.txt``, also as
             ``.bz2``); an ``npz`` file with ``weights``, ``lengths`` and perhaps ``labels``; a
-            folder with text files of these names; or a text file of the weights alone, numbers
-            separated by blanks, tabs, commas or semicolons.
+            folder with text files of these names; or a text file of the weights, where ``lengths``
+            is given as well. Numbers are separated by blanks, tabs, commas or semicolons.
         lengths: Text file of the lengths in mm, beside a text file of weights.
 
     Raises:
@@ -98,12 +98,18 @@ def _first(names: Iterable[str], there: Iterable[str]) -> str | None:
 
 
 def _text(name: str, content: bytes) -> str:
-    return (bz2.decompress(content) if name.lower().endswith(".bz2") else content).decode("utf-8")
+    packed = name.lower().endswith(".bz2")
+    try:
+        return (bz2.decompress(content) if packed else content).decode("utf-8-sig")
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"{name} must be a text in UTF-8: {error}") from error
 
 
 def _numbers(text: str, where: str) -> Floats:
     for separator in (",", ";"):
         text = text.replace(separator, " ")
+    if not text.strip():
+        raise ConfigError(f"{where} is empty; expected rows of numbers")
     try:
         return np.loadtxt(io.StringIO(text), ndmin=2)
     except ValueError as error:

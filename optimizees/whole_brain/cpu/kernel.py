@@ -1,37 +1,36 @@
 """The time loop of one parameter set or a few, over all regions.
 
-A set's numbers lie in panels of :data:`PANEL` regions, a register each; all quantities of a panel are
-neighbours. Regions are padded to whole panels. Sets that share a large dense connectome are simulated side by side, so that its weights
-are read once for all of them; a set's sums are the same, in the same order, as when it is alone.
+A set's numbers lie in panels of :data:`PANEL` regions, a register each; all quantities of a panel
+are neighbours, and regions are padded to whole panels. Sets that share a large dense connectome are
+simulated side by side, so that its weights are read once for all of them; a set's sums are the
+same, in the same order, as when it is alone.
 
-Coupling with delays is summed in blocks of :data:`BLOCK` steps. A link whose delay is at least a block
-("far") can be summed for the whole block before it begins, and the values that it needs lie side by
-side in the history of its source: a register then holds 16 steps of one target. What is nearer is
-added step by step. Without delays, a dense connectome is a product of matrix and vector, with the
-sums of several targets in registers.
+Coupling with delays is summed in blocks of :data:`BLOCK` steps. A link whose delay is at least a
+block ("far") can be summed for the whole block before it begins, and the values that it needs lie
+side by side in the history of its source: a register then holds 16 steps of one target. What is
+nearer is added step by step. Without delays, a dense connectome is a product of matrix and vector,
+with the sums of several targets in registers.
 """
 
-# mypy: allow-untyped-defs, allow-untyped-calls, disable-error-code="call-arg, var-annotated"
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: disable-error-code="call-arg, var-annotated"
 
 from __future__ import annotations
 
 from l2l.optimizees.compiled import compiled
-from l2l.optimizees.whole_brain.cpu import simd
+from l2l.optimizees.whole_brain.cpu.control import flush_subnormals, set_control
 from l2l.optimizees.whole_brain.cpu.functions import inlined
 from l2l.optimizees.whole_brain.cpu.memory import (
-    add_products,
     address,
     load,
     load_rows,
     room,
     store,
     store_rows,
-    store_sums,
-    transposed,
     zero,
-    zeros,
 )
 from l2l.optimizees.whole_brain.cpu.recipe import load_all, one_step, sizes, store_all
+from l2l.optimizees.whole_brain.cpu.tiles import add_products, store_sums, transposed, zeros
 
 BLOCK = 16  #: steps that are summed at once
 PANEL = 16  #: regions in a register
@@ -40,7 +39,7 @@ RECENT = 2 * BLOCK  #: steps of which all that was sent is at hand, beside the h
 
 @inlined
 def remember(history, stride, head, sent, row, columns):
-    """Move what was sent in the last block to the history, where the steps of a source are neighbours.
+    """Move what was sent in the last block to the history, where a source's steps are neighbours.
 
     The first block of the ring is kept twice, at its end again: what begins within the ring and is
     a block long can be read at once.
@@ -53,7 +52,8 @@ def remember(history, stride, head, sent, row, columns):
 
 
 @inlined
-def far_sums(block, columns, square, history, stride, head, regions, starts, sources, delays, weights):  # fmt: skip
+def far_sums(block, columns, square, history, stride, head, regions, starts, sources, delays,
+             weights):  # fmt: skip
     """Sum the far links of all targets for the steps of a block: ``block[step, target]``."""
     for target in range(columns):
         total = zero(block, BLOCK)
@@ -133,6 +133,21 @@ def products(sums, size, panels, sent, gap, regions, weights, sets):
             k += 1
 
 
+@inlined
+def average(out, regions, every, sums, size, spare):
+    """Write the means of an output, whose sums over ``every`` steps begin anew."""
+    for at in range(0, regions, PANEL):
+        mean = load(sums, 0, PANEL) / every
+        store(sums, 0, zero(sums, PANEL))
+        sums = sums + size
+        if at + PANEL <= regions:
+            store(out, at, mean)
+        else:  # the last panel's padding is none of the output
+            store(spare, 0, mean)
+            for i in range(at, regions):
+                out[i] = spare[i - at]
+
+
 @compiled(nogil=True, error_model="numpy")
 def advance(recipe, first, out, every, dt, table, sent, seeds, words, waves, far, near, weights,
             history, block):  # fmt: skip
@@ -167,11 +182,12 @@ def advance(recipe, first, out, every, dt, table, sent, seeds, words, waves, far
     gap = recent * row
     stride = history.shape[3]
     square = room(table, 256)  # BLOCK * BLOCK
-    at_table, at_sent, at_words, at_weights = address(table), address(sent), address(words), address(weights)
+    at_table, at_sent, at_out = address(table), address(sent), address(out)
+    at_words, at_weights = address(words), address(weights)
     at_history, at_block = address(history), address(block)
     f_starts, f_sources, f_delays, f_weights = far
     n_targets, n_starts, n_sources, n_delays, n_weights = near
-    before = simd.flush_subnormals()
+    before = flush_subnormals()
     for s in range(samples * every):
         now = first + s
         here = now % recent * row
@@ -209,9 +225,8 @@ def advance(recipe, first, out, every, dt, table, sent, seeds, words, waves, far
         if (s + 1) % every == 0:
             for k in range(sets):
                 for output in range(outputs):
-                    for i in range(regions):
-                        place = rows - outputs + output
-                        total = table[k, i // PANEL, place, i % PANEL]
-                        out[k, s // every, output, i] = total / every
-            table[:, :, rows - outputs:] = 0
-    simd.set_control(before)
+                    sample = (k * samples + s // every) * outputs + output
+                    average(at_out + sample * regions, regions, every,
+                            at_table + (k * panels * rows + rows - outputs + output) * PANEL,
+                            size, square)  # fmt: skip
+    set_control(before)

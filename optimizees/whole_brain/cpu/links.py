@@ -21,9 +21,10 @@ class Links:
 
     Attributes:
         far: ``(starts, sources, delays, weights)`` of links with a delay of at least a block.
-        near: ``(targets, starts, sources, delays, weights)`` of all others, of targets that have any.
+        near: ``(targets, starts, sources, delays, weights)`` of all others; only targets that have
+            any.
         panels: Dense weights in panels of 16 targets; empty where the links are used.
-        longest: Delay, in steps.
+        longest: The longest delay in steps.
         horizon: Length of the history in steps, a multiple of a block; 0 without delays.
     """
 
@@ -41,7 +42,7 @@ def links_of(weights: Array, delays: Array, dtype: Any) -> Links:
     linked = weights != 0
     longest = int(delays[linked].max(initial=0))
     if longest == 0 and _fills(linked):
-        linked = np.zeros_like(linked)
+        linked[:] = False
         panels = _panels(weights, columns, dtype)
     else:
         panels = np.zeros((0, 0, PANEL), dtype)
@@ -68,7 +69,7 @@ def aligned(shape: tuple[int, ...], dtype: Any) -> Array:
     size = int(np.prod(shape)) * np.dtype(dtype).itemsize
     room = np.zeros(size + LINE, np.uint8)
     start = -room.ctypes.data % LINE
-    return room[start : start + size].view(dtype).reshape(shape)
+    return np.asarray(room[start : start + size].view(dtype).reshape(shape))
 
 
 def padded(regions: int) -> int:
@@ -101,9 +102,8 @@ def _ordered(
 
 
 def _panels(weights: Array, columns: int, dtype: Any) -> Array:
-    regions = len(weights)
-    rows = np.zeros((columns, regions), dtype)
-    rows[:regions] = weights
-    panels = aligned((columns // PANEL, regions, PANEL), dtype)
-    panels[:] = rows.reshape(-1, PANEL, regions).transpose(0, 2, 1)
+    panels = aligned((columns // PANEL, len(weights), PANEL), dtype)
+    for k, panel in enumerate(panels):
+        rows = weights[k * PANEL : (k + 1) * PANEL]
+        panel[:, : len(rows)] = rows.T
     return panels

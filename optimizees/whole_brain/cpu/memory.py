@@ -1,12 +1,13 @@
 """Addresses for Numba: where registers are loaded from and stored to.
 
-An array of Numba's knows its shape, takes a negative index for one from the end, and counts who uses
-it; each function that it is passed to counts once more, with an instruction that locks the memory.
-A :class:`Memory` is the address of an array's numbers and nothing else. Who uses one sees to it that
-the array lives on, and that no place is outside of it.
+An array of Numba's knows its shape, takes a negative index for one from the end, and counts who
+uses it; each function that it is passed to counts once more, with an instruction that locks the
+memory. A :class:`Memory` is the address of an array's numbers and nothing else. Who uses one sees
+to it that the array lives on, and that no place is outside of it.
 """
 
-# mypy: allow-untyped-calls, disable-error-code="untyped-decorator"
+# mypy: allow-subclassing-any, allow-untyped-decorators, allow-untyped-calls
+# mypy: disable-error-code="call-arg, attr-defined"
 
 from __future__ import annotations
 
@@ -19,7 +20,7 @@ from numba.core.datamodel.models import PrimitiveModel
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, register_model
 
-from l2l.optimizees.whole_brain.cpu.simd import FLAGS, Vector, llvm_element, splat
+from l2l.optimizees.whole_brain.cpu.simd import FLAGS, Vector, llvm_element
 
 LINE = 64  #: bytes in a line of the cache
 
@@ -46,7 +47,7 @@ def address(typing_context: Any, array: Any) -> Any:
     kind = Memory(array.dtype)
 
     def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        return _address(context, builder, array, arguments[0])
+        return address_in(context, builder, array, arguments[0])
 
     return kind(array), emit
 
@@ -108,16 +109,23 @@ def _shift(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
     return builder.gep(arguments[0], [arguments[1]])
 
 
-def _address(context: Any, builder: Any, kind: Any, value: Any) -> Any:
-    return value if isinstance(kind, Memory) else context.make_array(kind)(context, builder, value).data
+def address_in(context: Any, builder: Any, kind: Any, value: Any) -> Any:
+    """Emit the address of a memory, or of a flat array's numbers."""
+    return (
+        value
+        if isinstance(kind, Memory)
+        else context.make_array(kind)(context, builder, value).data
+    )
 
 
-def _place(context: Any, builder: Any, kind: Any, value: Any, at: Any, target: Any) -> Any:
-    address = builder.gep(_address(context, builder, kind, value), [at])
+def place_in(context: Any, builder: Any, kind: Any, value: Any, at: Any, target: Any) -> Any:
+    """Emit the address of a register of LLVM's type ``target`` at a place."""
+    address = builder.gep(address_in(context, builder, kind, value), [at])
     return builder.bitcast(address, target.as_pointer())
 
 
-def _width(kind: Any) -> int:
+def width_of(kind: Any) -> int:
+    """Return the bytes of a number."""
     return int(kind.dtype.bitwidth // 8)
 
 
@@ -126,13 +134,13 @@ def _width(kind: Any) -> int:
 
 @intrinsic(prefer_literal=True)
 def load(typing_context: Any, memory: Any, at: Any, width: Any) -> Any:
-    """Return ``memory[at : at + width]`` as a register. Here and below a flat array will do, too."""
+    """Return ``memory[at : at + width]`` as a register. Here and below a flat array will do."""
     kind = Vector(memory.dtype, width.literal_value)
 
     def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
         target = context.get_value_type(kind)
-        place = _place(context, builder, memory, *arguments[:2], target)
-        return builder.load(place, align=_width(memory))
+        place = place_in(context, builder, memory, *arguments[:2], target)
+        return builder.load(place, align=width_of(memory))
 
     return kind(memory, types.intp, width), emit
 
@@ -142,8 +150,8 @@ def store(typing_context: Any, memory: Any, at: Any, value: Any) -> Any:
     """Set ``memory[at : at + width]`` to a register."""
 
     def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        place = _place(context, builder, memory, *arguments[:2], arguments[2].type)
-        builder.store(arguments[2], place, align=_width(memory))
+        place = place_in(context, builder, memory, *arguments[:2], arguments[2].type)
+        builder.store(arguments[2], place, align=width_of(memory))
         return context.get_dummy_value()
 
     return types.void(memory, types.intp, value), emit
@@ -160,13 +168,11 @@ def zero(typing_context: Any, memory: Any, width: Any) -> Any:
     return kind(memory, width), emit
 
 
-# -- several: a tuple of registers stays in registers -----------------------------------------------
+# -- several: a tuple of registers stays in registers -------------------------------------------
 
 
 @intrinsic(prefer_literal=True)
-def load_rows(
-    typing_context: Any, memory: Any, at: Any, stride: Any, rows: Any, width: Any
-) -> Any:
+def load_rows(typing_context: Any, memory: Any, at: Any, stride: Any, rows: Any, width: Any) -> Any:
     """Return the registers at ``at``, ``at + stride``, ... as a tuple of ``rows``."""
     kind = Vector(memory.dtype, width.literal_value)
     result = types.UniTuple(kind, rows.literal_value)
@@ -176,8 +182,8 @@ def load_rows(
         target = context.get_value_type(kind)
         values = []
         for _ in range(result.count):
-            place = _place(context, builder, memory, flat, at, target)
-            values.append(builder.load(place, align=_width(memory)))
+            place = place_in(context, builder, memory, flat, at, target)
+            values.append(builder.load(place, align=width_of(memory)))
             at = builder.add(at, step)
         return context.make_tuple(builder, result, values)
 
@@ -195,11 +201,11 @@ def _storing(add: bool) -> Any:
             flat, at, step, registers = arguments[:4]
             for number in range(begin, begin + count):
                 register = builder.extract_value(registers, number)
-                place = _place(context, builder, memory, flat, at, register.type)
+                place = place_in(context, builder, memory, flat, at, register.type)
                 if add:
-                    old = builder.load(place, align=_width(memory))
+                    old = builder.load(place, align=width_of(memory))
                     register = builder.fadd(old, register, flags=FLAGS)
-                builder.store(register, place, align=_width(memory))
+                builder.store(register, place, align=width_of(memory))
                 at = builder.add(at, step)
             return context.get_dummy_value()
 
@@ -210,107 +216,3 @@ def _storing(add: bool) -> Any:
 
 store_rows = _storing(add=False)  #: Store ``values[first : first + rows]``, ``stride`` apart.
 add_rows = _storing(add=True)  #: Add them to what is there.
-
-
-@intrinsic
-def transposed(typing_context: Any, square: Any) -> Any:
-    """Return the transpose of as many registers as each has numbers, a power of two.
-
-    Each round interleaves a row of the first half with one of the second. The bits of a number's
-    row and column, one after the other, are so rotated by one place: after all rounds they have
-    changed places.
-    """
-    count = square.count
-
-    def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        rows = [builder.extract_value(arguments[0], k) for k in range(count)]
-        half = count // 2
-        pairs = [number for k in range(count) for number in (k, k + count)]
-        masks = [
-            ir.Constant(ir.VectorType(ir.IntType(32), count), part)
-            for part in (pairs[:count], pairs[count:])
-        ]
-        for _ in range(count.bit_length() - 1):
-            rows = [
-                builder.shuffle_vector(rows[k], rows[k + half], mask)
-                for k in range(half)
-                for mask in masks
-            ]
-        return context.make_tuple(builder, square, rows)
-
-    return square(square), emit
-
-
-# -- a tile: sums for some numbers (slow) times some registers (fast), in one tuple ------------------
-
-
-@intrinsic(prefer_literal=True)
-def zeros(typing_context: Any, memory: Any, rows: Any, count: Any, width: Any) -> Any:
-    """Return a tile of zeros: ``rows * count`` registers."""
-    kind = Vector(memory.dtype, width.literal_value)
-    result = types.UniTuple(kind, rows.literal_value * count.literal_value)
-
-    def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        value = ir.Constant(context.get_value_type(kind), None)
-        return context.make_tuple(builder, result, [value] * result.count)
-
-    return result(memory, rows, count, width), emit
-
-
-@intrinsic(prefer_literal=True)
-def add_products(
-    typing_context: Any, sums: Any, weights: Any, at: Any, stride: Any,
-    factors: Any, place: Any, apart: Any, count: Any,
-) -> Any:  # fmt: skip
-    """Return a tile with the products of all its numbers and registers added.
-
-    The numbers are those at ``place``, ``place + apart``, ... of ``factors``; the ``count``
-    registers those at ``at``, ``at + stride``, ... of ``weights``.
-    """
-    kind, number = sums.dtype, count.literal_value
-
-    def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        before, flat, at, step, scalars, place, gap, _ = arguments
-        target = context.get_value_type(kind)
-        registers = []
-        for _ in range(number):
-            register = builder.load(
-                _place(context, builder, weights, flat, at, target), align=_width(weights)
-            )
-            registers.append(register)
-            at = builder.add(at, step)
-        values = []
-        for _ in range(sums.count // number):
-            factor = splat(builder, builder.load(builder.gep(scalars, [place])), target)
-            place = builder.add(place, gap)
-            for register in registers:
-                product = builder.fmul(register, factor, flags=FLAGS)
-                old = builder.extract_value(before, len(values))
-                values.append(builder.fadd(old, product, flags=FLAGS))
-        return context.make_tuple(builder, sums, values)
-
-    whole = types.intp
-    return sums(sums, weights, whole, whole, factors, whole, whole, count), emit
-
-
-@intrinsic(prefer_literal=True)
-def store_sums(
-    typing_context: Any, memory: Any, at: Any, step: Any, apart: Any, a: Any, b: Any, count: Any
-) -> Any:
-    """Store the sums of two tiles: ``count`` registers ``step`` apart, the next ones at ``apart``."""
-    number = count.literal_value
-
-    def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        flat, start, step, gap, one, other = arguments[:6]
-        for k in range(a.count):
-            if k % number == 0:
-                at, start = start, builder.add(start, gap)
-            parts = [builder.extract_value(tile, k) for tile in (one, other)]
-            total = builder.fadd(*parts, flags=FLAGS)
-            place = _place(context, builder, memory, flat, at, total.type)
-            builder.store(total, place, align=_width(memory))
-            at = builder.add(at, step)
-        return context.get_dummy_value()
-
-    whole = types.intp
-    return types.void(memory, whole, whole, whole, a, a, count), emit

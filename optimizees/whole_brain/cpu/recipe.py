@@ -1,8 +1,11 @@
 """A scheme as a type of Numba's, so that one kernel is compiled anew for each, and cached on disk.
 
-A :class:`Recipe` is passed to the kernel as an argument without content. What differs between models
-(the step, the number of rows) is looked up by its type while compiling.
+A :class:`Recipe` is passed to the kernel as an argument without content. What differs between
+models (the step, the number of rows) is looked up by its type while compiling.
 """
+
+# mypy: allow-untyped-defs, allow-untyped-calls, allow-untyped-decorators
+# mypy: allow-subclassing-any
 
 from __future__ import annotations
 
@@ -70,7 +73,7 @@ def _own_digest() -> str:
     return hashlib.sha256(b"\0".join(sources)).hexdigest()[:12]
 
 
-class RecipeType(types.Type):  # type: ignore[misc]
+class RecipeType(types.Type):
     """The type of a recipe, known by its key."""
 
     def __init__(self, key: str) -> None:
@@ -96,7 +99,7 @@ def _unbox(kind: RecipeType, _object: Any, c: Any) -> NativeValue:
     return NativeValue(c.context.get_dummy_value())
 
 
-# -- what a kernel asks a recipe for ----------------------------------------------------------------
+# -- what a kernel asks a recipe for ------------------------------------------------------------
 
 
 def load_all(recipe: Any, table: Any) -> Any:
@@ -111,26 +114,34 @@ def _load_all(recipe, table):
 
 
 def one_step(
-    recipe: Any, rows: Any, seed: Any, step: Any, words: Any, columns: Any, at: Any, dt: Any, wave: Any
+    recipe: Any,
+    rows: Any,
+    seed: Any,
+    step: Any,
+    words: Any,
+    columns: Any,
+    at: Any,
+    dt: Any,
+    wave: Any,
 ) -> Any:
     """Return what the step gives: next states, sent quantities and outputs."""
     raise NotImplementedError
 
 
 @overload(one_step, jit_options=INLINE, strict=False)
-def _one_step(recipe, rows, seed, step, words, columns, at, dt, wave):  # type: ignore[no-untyped-def]
+def _one_step(recipe, rows, seed, step, words, columns, at, dt, wave):
     own = recipe.recipe
     advanced = own.step
     if own.scheme.n_noise == 0:
 
-        def quiet(recipe, rows, seed, step, words, columns, at, dt, wave):  # type: ignore[no-untyped-def]
-            return advanced(*(rows + (dt, wave)))
+        def quiet(recipe, rows, seed, step, words, columns, at, dt, wave):
+            return advanced(*rows, dt, wave)
 
         return quiet
 
     normals = _normals(own)
 
-    def noisy(recipe, rows, seed, step, words, columns, at, dt, wave):  # type: ignore[no-untyped-def]
+    def noisy(recipe, rows, seed, step, words, columns, at, dt, wave):
         return advanced(*(rows + normals(seed, step, words, columns, at, rows[0]) + (dt, wave)))
 
     return noisy
@@ -140,7 +151,8 @@ def _normals(recipe: Recipe) -> Any:
     """Return a function that gives a normal number for each noisy state."""
     generator, width, count = recipe.generator, recipe.width, recipe.scheme.n_noise
     calls = [
-        f"z{2 * k}, z{2 * k + 1} = normal_pair(words_of(generator, seed, step, {k}, words, columns, at, width), like)"
+        f"z{2 * k}, z{2 * k + 1} = normal_pair("
+        f"words_of(generator, seed, step, {k}, words, columns, at, width), like)"
         for k in range((count + 1) // 2)
     ]
     results = ", ".join(f"z{k}" for k in range(count))

@@ -57,8 +57,10 @@ def groups_of(simulation: Simulation, batch: Batch) -> list[list[int]]:
     for k in range(batch.sets):
         alike.setdefault((int(batch.subject[k]), float(batch.speed[k])), []).append(k)
     groups = []
+    large = batch.regions**2 > SMALL
     for sets in alike.values():
-        each = SIDE if links_for(simulation, batch, sets[0]).panels.size > SMALL else 1
+        shared = large and len(sets) > 1 and links_for(simulation, batch, sets[0]).panels.size
+        each = min(SIDE, -(-len(sets) // simulation.threads)) if shared else 1
         groups += [sets[at : at + each] for at in range(0, len(sets), each)]
     return groups
 
@@ -97,7 +99,7 @@ def _simulate(
 
 @dataclass
 class Workspace:
-    """All arrays of some sets' simulation; see :func:`~l2l.optimizees.whole_brain.cpu.kernel.advance`."""
+    """All arrays of some sets' simulation; see :func:`~.kernel.advance`."""
 
     table: Array
     sent: Array
@@ -115,15 +117,17 @@ class Workspace:
         scheme, dtype, regions = recipe.scheme, simulation.dtype, batch.regions
         links = links_for(simulation, batch, sets[0])
         columns = padded(regions)
-        table = np.zeros((len(sets), len(scheme.rows) + len(scheme.outputs), columns), dtype)
+        rows = [batch.rows(k, scheme, simulation.dt) for k in sets]
+        table = np.zeros((len(sets), len(rows[0]) + len(scheme.outputs), columns), dtype)
         recent = RECENT if links.horizon else 1
         sent = aligned((len(sets), recent, scheme.n_sent, columns), dtype)
         history = aligned((len(sets), scheme.n_sent, columns, links.horizon + BLOCK), dtype)
-        for own, values, past, k in zip(table, sent, history, sets, strict=True):
-            own[: len(scheme.rows), :regions] = batch.rows(k, scheme, simulation.dt)
-            _remember(batch.past(k, links.longest + 1), values, past[:, :regions])
+        for place, k in enumerate(sets):
+            table[place, : len(rows[0]), :regions] = rows[place]
+            past = batch.past(k, links.longest + 1)
+            _remember(past, sent[place], history[place, :, :regions])
         if simulation.stimulus is not None:
-            table[:, len(scheme.rows) - 1, :regions] = simulation.stimulus.pattern
+            table[:, len(rows[0]) - 1, :regions] = simulation.stimulus.pattern
         table[..., regions:] = table[..., regions - 1 : regions]  # no division by 0, which is slow
         parts = table.reshape(*table.shape[:2], -1, PANEL).transpose(0, 2, 1, 3)
         panels = aligned(parts.shape, dtype)

@@ -1,19 +1,20 @@
 """A Numba type for a vector register: arithmetic on it is arithmetic on its elements.
 
-Loops that a compiler has to recognise as vectorisable are lost silently when it does not. With a type
-of its own, ``a * x + y`` on registers is compiled to vector instructions, or not at all.
+Loops that a compiler has to recognise as vectorisable are lost silently when it does not. With a
+type of its own, ``a * x + y`` on registers is compiled to vector instructions, or not at all.
 Importing this module imports Numba.
 """
+
+# mypy: allow-subclassing-any, allow-untyped-decorators
 
 from __future__ import annotations
 
 import operator
-import platform
 from collections.abc import Callable
 from typing import Any
 
 from llvmlite import ir
-from numba.core import cgutils, types
+from numba.core import types
 from numba.core.datamodel.models import PrimitiveModel
 from numba.core.typing.templates import AbstractTemplate, infer_global, signature
 from numba.extending import intrinsic, lower_builtin, lower_cast, register_model
@@ -22,7 +23,7 @@ from numba.extending import intrinsic, lower_builtin, lower_cast, register_model
 FLAGS = ("contract",)
 
 
-class Vector(types.Type):  # type: ignore[misc]
+class Vector(types.Type):
     """``width`` numbers of one type in vector registers.
 
     Args:
@@ -41,6 +42,7 @@ class Vector(types.Type):  # type: ignore[misc]
 
 
 def llvm_element(element: Any) -> ir.Type:
+    """Return LLVM's type of a number."""
     if element is types.boolean:
         return ir.IntType(1)
     if element is types.float32:
@@ -49,7 +51,7 @@ def llvm_element(element: Any) -> ir.Type:
 
 
 @register_model(Vector)
-class _VectorModel(PrimitiveModel):  # type: ignore[misc]
+class _VectorModel(PrimitiveModel):
     def __init__(self, manager: Any, kind: Vector) -> None:
         super().__init__(manager, kind, ir.VectorType(llvm_element(kind.element), kind.width))
 
@@ -70,7 +72,9 @@ def _number_to_vector(context: Any, builder: Any, source: Any, target: Vector, v
 
 
 @lower_cast(Vector, Vector)
-def _vector_to_vector(context: Any, builder: Any, source: Vector, target: Vector, value: Any) -> Any:
+def _vector_to_vector(
+    context: Any, builder: Any, source: Vector, target: Vector, value: Any
+) -> Any:
     if source == target:
         return value
     raise TypeError(f"no cast from {source} to {target}")
@@ -85,7 +89,7 @@ def _vector_of(arguments: Any) -> Vector | None:
 
 def _arithmetic(op: Any) -> None:
     @infer_global(op)
-    class _Arithmetic(AbstractTemplate):  # type: ignore[misc]
+    class _Arithmetic(AbstractTemplate):
         def generic(self, arguments: Any, _keywords: Any) -> Any:
             kind = _vector_of(arguments)
             return kind and signature(kind, *[kind] * len(arguments))
@@ -128,7 +132,7 @@ for _op, _whole in (
 
 def _comparison(op: Any, symbol: str) -> None:
     @infer_global(op)
-    class _Comparison(AbstractTemplate):  # type: ignore[misc]
+    class _Comparison(AbstractTemplate):
         def generic(self, arguments: Any, _keywords: Any) -> Any:
             kind = _vector_of(arguments)
             return kind and signature(kind.of(types.boolean), kind, kind)
@@ -155,7 +159,7 @@ def _negative(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
 
 
 @infer_global(operator.pow)
-class _Power(AbstractTemplate):  # type: ignore[misc]
+class _Power(AbstractTemplate):
     def generic(self, arguments: Any, _keywords: Any) -> Any:
         base, power = arguments
         if isinstance(base, Vector) and isinstance(power, types.IntegerLiteral):
@@ -183,7 +187,7 @@ def _power(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
 def elementwise(emit: Callable[..., Any], result: Any = None) -> Any:
     """Return an intrinsic of one register; ``emit(builder, value, target type)`` computes it."""
 
-    @intrinsic  # type: ignore[untyped-decorator]
+    @intrinsic
     def function(typing_context: Any, x: Any) -> Any:
         kind = x if result is None else x.of(result)
 
@@ -211,9 +215,7 @@ def each(builder: Any, name: str, value: Any) -> Any:
     kind = value.type
     function = builder.module.globals.get(name)
     if function is None:
-        function = ir.Function(
-            builder.module, ir.FunctionType(kind.element, [kind.element]), name
-        )
+        function = ir.Function(builder.module, ir.FunctionType(kind.element, [kind.element]), name)
     for place in range(kind.count):
         at = ir.Constant(ir.IntType(32), place)
         number = builder.call(function, [builder.extract_element(value, at)])
@@ -221,7 +223,7 @@ def each(builder: Any, name: str, value: Any) -> Any:
     return value
 
 
-@intrinsic(prefer_literal=True)  # type: ignore[untyped-decorator]
+@intrinsic(prefer_literal=True)
 def select(typing_context: Any, mask: Any, a: Any, b: Any) -> Any:
     """Return ``a`` where the mask is set and ``b`` elsewhere."""
     kind = _vector_of((a, b)) or Vector(types.float32, mask.width)
@@ -247,50 +249,3 @@ sin_double = elementwise(lambda builder, x, kind: each(builder, "sin", x))
 cos_double = elementwise(lambda builder, x, kind: each(builder, "cos", x))
 tanh_double = elementwise(lambda builder, x, kind: each(builder, "tanh", x))
 erfc_double = elementwise(lambda builder, x, kind: each(builder, "erfc", x))
-
-
-_X86 = platform.machine() in ("x86_64", "AMD64")
-_FLUSH = 0x8040  #: the bits of MXCSR that take subnormal numbers for zeros, and make none
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def flush_subnormals(typing_context: Any) -> Any:
-    """Treat numbers below 1e-38 as zeros: they take a hundred times as long; return what was set.
-
-    It holds for the calling thread. Where the processor is no x86 nothing is done.
-    """
-
-    def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        before = _control(builder, "stmxcsr", None)
-        _control(builder, "ldmxcsr", builder.or_(before, ir.Constant(ir.IntType(32), _FLUSH)))
-        return before
-
-    return types.uint32(), emit
-
-
-@intrinsic  # type: ignore[untyped-decorator]
-def set_control(typing_context: Any, before: Any) -> Any:
-    """Undo :func:`flush_subnormals`, given what it returned."""
-
-    def emit(context: Any, builder: Any, sig: Any, arguments: Any) -> Any:
-        _control(builder, "ldmxcsr", arguments[0])
-        return context.get_dummy_value()
-
-    return types.void(types.uint32), emit
-
-
-def _control(builder: Any, name: str, value: Any) -> Any:
-    """Emit a read or a write of the register that controls floating-point arithmetic."""
-    word = ir.IntType(32)
-    if not _X86:
-        return ir.Constant(word, 0)
-    place = cgutils.alloca_once(builder, word)  # elsewhere it would misalign all of the stack
-    if value is not None:
-        builder.store(value, place)
-    pointer = ir.IntType(8).as_pointer()
-    full = f"llvm.x86.sse.{name}"
-    function = builder.module.globals.get(full)
-    if function is None:
-        function = ir.Function(builder.module, ir.FunctionType(ir.VoidType(), [pointer]), full)
-    builder.call(function, [builder.bitcast(place, pointer)])
-    return builder.load(place)

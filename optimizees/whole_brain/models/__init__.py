@@ -32,14 +32,17 @@ def load(name: str, base: Path | None = None) -> Model:
         base: Folder that a relative path starts from; the current one if None.
 
     Raises:
-        ConfigError: If there is no such model, or it can't be imported.
+        ConfigError: If there is no such model, it can't be imported, or is not written as models
+            are.
     """
     if ":" not in name and name not in MODELS:
         raise ConfigError(
             f"there is no model {name!r}; {nearest(name, MODELS)} One's own is given as "
             "path/to/file.py:NAME or package.module:NAME"
         )
+    from l2l.optimizees.whole_brain.testing import sound
+
     found = load_reference(absolute(MODELS.get(name, name), base))
     if not isinstance(found, Model):
         raise ConfigError(f"{name!r} must be a Model, got {type(found).__name__}")
-    return found
+    return sound(found)

@@ -41,6 +41,7 @@ MONTBRIO = Model(
     derivatives=derivatives,
     sent=("r",),
     bold="r",
+    steps={"heun": 0.05, "euler": 0.01},
     presets={"bistable": {"Delta": 0.7, "J": 14.5, "eta": -4.6}},
     reference="Montbrio, Pazo, Roxin, Physical Review X 5:021028 (2015)",
 )

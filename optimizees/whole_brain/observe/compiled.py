@@ -6,9 +6,9 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 
+from l2l.optimizees.compiled import compiled
 from l2l.optimizees.whole_brain.cpu import functions, memory, simd
 from l2l.optimizees.whole_brain.model import Floats
 from l2l.optimizees.whole_brain.observe import balloon
@@ -28,12 +28,7 @@ def _sources() -> str:
     return hashlib.sha256(b"\0".join(file.read_bytes() for file in files)).hexdigest()
 
 
-def _compiled(function: Any) -> Any:
-    options: Any = {"error_model": "numpy", "nogil": True}
-    try:
-        return numba.njit(cache=True, **options)(function)
-    except (RuntimeError, OSError):  # no folder for the cache, or no room in it
-        return numba.njit(**options)(function)
+_compiled = compiled(error_model="numpy", nogil=True)
 
 
 def _kernels(digest: str) -> tuple[Any, Any, Any]:
