@@ -36,6 +36,7 @@ class Guard:
         given: Number of jobs handed over in all.
         greeted: Whether the worker has started.
         ready: Whether its optimizee is set up.
+        setup: Time in s that this took.
         spent: Whether it must be replaced: gone, or with processes left over.
         innocent: Whether no call is to blame for that.
         watched: The events of its connection that are waited for.
@@ -49,6 +50,7 @@ class Guard:
         self.given = 0
         self.answered = 0
         self.greeted = self.ready = self.spent = self.innocent = False
+        self.setup = 0.0
         self.watched = selectors.EVENT_READ
         self.backlog = bytearray()
         self.replies = wire.ReplyReader()
@@ -138,7 +140,8 @@ class Guard:
                 if reply.kind == wire.Kind.HELLO:
                     self.greeted, self.since = True, time.monotonic()
                 elif reply.kind == wire.Kind.READY:
-                    self.ready, self.since = True, time.monotonic()
+                    self.ready, now = True, time.monotonic()
+                    self.setup, self.since = now - self.since, now
                 else:
                     landed.append(self._answered(reply, wall))
         return landed

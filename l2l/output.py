@@ -74,6 +74,11 @@ class Output(Tail):
             text = text[text.find(b"\0", start + 1) + 1 :]
         return text[-KEPT:].decode(errors="replace")
 
+    def before_calls(self) -> str:
+        """Return the end of what was printed before the first call ended."""
+        text, _, _ = self.content().partition(wire.output_mark(self.token))
+        return text[-KEPT:].decode(errors="replace")
+
     def text(self) -> str:
         """Return the end of all that was printed."""
         return self.content()[-KEPT:].decode(errors="replace")

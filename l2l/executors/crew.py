@@ -20,6 +20,7 @@ Events = list[tuple[selectors.SelectorKey, int]]
 
 _LOOK = 0.25  # memory is looked at this often, in s
 _STARTS = 3  # starts that may fail in a row
+_LONG = 3.0  # a setup that takes longer is reported, in s
 _FAREWELL = 0.4  # time that idle workers get to exit, in s
 
 log = logging.getLogger("l2l")
@@ -58,6 +59,7 @@ class Crew:
         self._failed_starts = 0
         self._last_words = ""
         self._next_look = 0.0
+        self._told = False
 
     @property
     def busy(self) -> bool:
@@ -107,11 +109,16 @@ class Crew:
 
     def _take(self, guard: Guard) -> None:
         """Take what a worker has said."""
-        greeted = guard.greeted
+        greeted, ready = guard.greeted, guard.ready
         for call, outcomes in guard.receive():
             self._land(call, outcomes)
         if guard.greeted and not greeted:
             self._failed_starts = 0
+        if guard.ready and not ready and guard.setup > _LONG and not self._told:
+            self._told = True
+            guard.output.drain()
+            *_, last = ("", *guard.output.before_calls().strip().splitlines())
+            log.info("workers were set up in %.0f s. %s", guard.setup, last)
 
     # -- coming -------------------------------------------------------------------------------
 
