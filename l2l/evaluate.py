@@ -19,7 +19,7 @@ from l2l.copies import columns, construct, copier, unflattener
 from l2l.errors import SimulationFailed
 from l2l.evaluation import Floats, Job, Outcome, Status
 from l2l.executors.base import Task
-from l2l.optimizee import Individual, Trial, family_of
+from l2l.optimizee import Individual, Trial, family_of, is_batched
 from l2l.returned import outcome_of, outcome_with_gradient, outcomes_of
 
 log = logging.getLogger("l2l")
@@ -143,7 +143,7 @@ class Evaluator:
         values = np.stack([job.values for job in jobs])
         seeds = np.array([job.seed for job in jobs], dtype=np.uint32)
         optimizee = self._optimizee(jobs[0].seed)
-        if self.task.inner is not None:
+        if self.task.inner is not None and not is_batched(optimizee):
             return self._inner(optimizee, jobs, values, self.task.inner)
         arguments: list[Any] = [columns(self.task.space, values), seeds]
         if family_of(optimizee) is not None:

@@ -76,6 +76,22 @@ def test_a_call_has_all_its_places_filled(tmp_path, executor):
     assert history["place"].tolist() == [0, 0, 0, 0, 1, 1, 1, 1, 2, 2] * 3
 
 
+def test_a_batched_optimizee_takes_all_sets_as_one_batch(tmp_path):
+    """It need not know of multi-individuals: a classic script may ask for them all the same."""
+
+    class Batched(Lanes):
+        def simulate(self, traj):
+            raise NotImplementedError
+
+        def simulate_batch(self, params, seeds):
+            assert len(seeds) <= INNER
+            return l2l.BatchResult(self.fitness(params["x"], params["w"], params["n"]))
+
+    one, many = run(tmp_path / "one", Single()), run(tmp_path / "many", Batched())
+    np.testing.assert_array_equal(one.parameters, many.parameters)
+    np.testing.assert_allclose(one.fitness, many.fitness, rtol=1e-12)
+
+
 def test_observations_come_along(tmp_path):
     class Observing(Lanes):
         def simulate(self, traj):

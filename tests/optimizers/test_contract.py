@@ -23,6 +23,7 @@ SMALL = {
     "grid_search": {"n_points": 3, "batch": 7},
     "gradient_ascent": {"learning_rate": 0.1, "n_random_steps": 3},
     "latin_hypercube": {"n_samples": 23, "batch": 7},
+    "multi_gradient_ascent": {"pop_size": 2, "n_sets": 5, "tol": 0.05},
     "natural_evolution_strategies": {"pop_size": 3, "tol_x": 0.9, "bounds": "resample"},
     "parallel_tempering": {"n_parallel_runs": 4, "temp_decay": 0.5},
     "quasi_random": {"pop_size": 7},

@@ -11,7 +11,7 @@ from l2l.cli import main
 
 NAMES = registry.names("optimizers")
 #: Options with which several generations fit into the trial.
-SMALL = {"grid_search": {"batch": 40}}
+SMALL = {"grid_search": {"batch": 40}, "multi_gradient_ascent": {"n_sets": 8}}
 SPACE = l2l.ParameterSpace(
     [
         l2l.Parameter("x", -5.0, 5.0, shape=(3,)),
