@@ -137,9 +137,7 @@ class Cells:
         return self._binned(name, values, bins, log)
 
     def _binned(self, name: str, values: Floats, bins: int, log: bool) -> Axis:
-        there = values[np.isfinite(values)]
-        if not len(there):
-            raise ConfigError(f"no evaluation of the run has a finite number as {name!r}")
+        there = _finite(name, values)
         low, high = float(there.min()), float(there.max())
         if low == high:
             low, high = low - 0.5, high + 0.5
@@ -161,8 +159,8 @@ class Cells:
         """
         mask, words = np.ones(len(self.history), bool), []
         for name, wanted in where.items():
-            values = self.values(name)
-            if isinstance(wanted, list) and len(wanted) == 2 and numeric(wanted):
+            values, pair = self.values(name), isinstance(wanted, list) and len(wanted) == 2
+            if pair and numeric(wanted) and self._choices(name) is None:
                 mask &= (values >= wanted[0]) & (values <= wanted[1])
                 words.append(f"{name} in {wanted[0]:g} to {wanted[1]:g}")
                 continue
@@ -175,24 +173,30 @@ class Cells:
 
     def _nearest(self, name: str, wanted: Any, values: Floats) -> float:
         """Return the value in the run that is nearest to the one that is wanted."""
-        parameter = self._elements[name][0] if name in self._elements else None
-        if parameter is not None and parameter.kind == "categorical":
-            if wanted not in parameter.choices:
-                choices = ", ".join(map(str, parameter.choices))
-                raise ConfigError(f"where.{name}: expected one of {choices}, got {wanted!r}")
-            return float(list(parameter.choices).index(wanted))
+        choices = self._choices(name)
+        if choices is not None:
+            if wanted not in choices:
+                known = ", ".join(map(str, choices))
+                raise ConfigError(f"where.{name}: expected one of {known}, got {wanted!r}")
+            return float(choices.index(wanted))
         if not numeric([wanted]):
             raise ConfigError(
                 f"where.{name}: expected a number, or a range as in where.{name}=[0,1], "
                 f"got {wanted!r}"
             )
-        return float(values[np.nanargmin(np.abs(values - wanted))])
+        there = _finite(name, values)
+        return float(there[np.abs(there - wanted).argmin()])
 
     def _word(self, name: str, value: float) -> str:
-        parameter = self._elements[name][0] if name in self._elements else None
-        if parameter is not None and parameter.kind == "categorical":
-            return str(parameter.choices[int(value)])
-        return text.number(value)
+        choices = self._choices(name)
+        return text.number(value) if choices is None else str(choices[int(value)])
+
+    def _choices(self, name: str) -> list[Any] | None:
+        """Return the choices of a category; None for what is a number."""
+        if name not in self._elements:
+            return None
+        parameter, _ = self._elements[name]
+        return list(parameter.choices) if parameter.kind == "categorical" else None
 
 
 def fixed(where: dict[str, Any]) -> set[str]:
@@ -203,6 +207,14 @@ def fixed(where: dict[str, Any]) -> set[str]:
 def numeric(values: Sequence[Any]) -> bool:
     """Whether all values are numbers."""
     return all(isinstance(value, (int, float)) and not isinstance(value, bool) for value in values)
+
+
+def _finite(name: str, values: Floats) -> Floats:
+    """Return the finite numbers of a quantity; ConfigError if there is none."""
+    there: Floats = values[np.isfinite(values)]
+    if not len(there):
+        raise ConfigError(f"no evaluation of the run has a finite number as {name!r}")
+    return there
 
 
 def _apart(parameter: Parameter, counts: Ints) -> bool:

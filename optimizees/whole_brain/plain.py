@@ -10,33 +10,31 @@ from typing import Any
 
 from l2l.optimizees.whole_brain import maths
 from l2l.optimizees.whole_brain.model import Model
+from l2l.optimizees.whole_brain.stepping import helped
 from l2l.testing.tools import check
 
 #: What functions of a model may be made of; the rest can't run on a vector register.
 ALLOWED = (
-    ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Assign, ast.AugAssign, ast.Tuple,
-    ast.Expr, ast.Constant, ast.Name, ast.Load, ast.Store, ast.Call, ast.BinOp, ast.Add, ast.Sub,
-    ast.Mult, ast.Div, ast.Pow, ast.UnaryOp, ast.USub, ast.UAdd, ast.Compare, ast.Lt, ast.LtE,
-    ast.Gt, ast.GtE, ast.Eq, ast.NotEq,
+    ast.FunctionDef, ast.arguments, ast.arg, ast.Return, ast.Assign, ast.Tuple, ast.Expr,
+    ast.Constant, ast.Name, ast.Load, ast.Store, ast.Call, ast.BinOp, ast.Add, ast.Sub, ast.Mult,
+    ast.Div, ast.Pow, ast.UnaryOp, ast.USub, ast.Compare, ast.Lt, ast.LtE, ast.Gt, ast.GtE,
 )  # fmt: skip
 
 
 def functions_of(model: Model) -> list[FunctionType]:
     """Return all functions that the backends compile: those declared, and the helpers they call."""
-    found: list[Any] = [model.derivatives, *model.observed.values()]
+    declared: list[Any] = [model.derivatives, *model.observed.values()]
     if model.send is not None:
-        found.append(model.send)
-    for function in found:  # grows while it is walked over
+        declared.append(model.send)
+    found: list[FunctionType] = []
+    for function in declared:
+        found += helped(function) if isinstance(function, FunctionType) else [function]
+    for function in found:
         check(
             isinstance(function, FunctionType) and function.__name__ != "<lambda>",
             f"expected a function made with def, got {function!r}",
         )
-        for name in function.__code__.co_names:
-            helper = function.__globals__.get(name)
-            own = isinstance(helper, FunctionType) and helper.__module__ != maths.__name__
-            if own and helper not in found:
-                found.append(helper)
-    return found
+    return list(dict.fromkeys(found))
 
 
 def _tree(function: FunctionType) -> ast.AST | None:
@@ -66,6 +64,8 @@ def check_source(function: FunctionType) -> None:
             f"{where}: {type(node).__name__} is not plain arithmetic; there are no branches (use "
             "where), no loops, no attributes (import functions from maths by name)",
         )
+        if isinstance(node, ast.Compare):
+            check(len(node.ops) == 1, f"{where}: compare two numbers at a time, not a < b < c")
         if isinstance(node, ast.Name) and node.id not in local:
             _check_name(function, node.id, where)
         if isinstance(node, ast.BinOp) and isinstance(node.op, ast.Pow):

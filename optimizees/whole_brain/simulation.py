@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from l2l.errors import ConfigError
+from l2l.errors import ConfigError, nearest
 from l2l.optimizees.whole_brain.batch import Batch
 from l2l.optimizees.whole_brain.model import Floats, Model
 from l2l.optimizees.whole_brain.observe.base import Observer, check_names, results, whole_number
@@ -85,6 +85,11 @@ class Simulation:
         for name in ("duration", "dt", "period", "transient"):
             if not math.isfinite(getattr(self, name)):
                 raise ConfigError(f"{name} must be a finite time in ms, got {getattr(self, name)}")
+        if self.stimulus is not None and self.stimulus.state not in self.model.state_names:
+            raise ConfigError(
+                f"the model {self.model.name} has no state {self.stimulus.state!r} to stimulate; "
+                f"{nearest(self.stimulus.state, self.model.state_names)}"
+            )
         if self.threads < 1:
             raise ConfigError(f"threads must be at least 1, got {self.threads}")
         sound(self.model)

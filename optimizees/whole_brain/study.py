@@ -287,10 +287,10 @@ class Study:
 
 
 def _all_metrics(p: WholeBrainParameters) -> list[str]:
-    """Return all metrics of one number that need nothing that is not given."""
+    """Return all metrics that need nothing that is not given, but those of all pairs and phFCD."""
     given = {"weights", "lengths", *(p.analysis or {})} | ({"target_fc"} if p.target else set())
-    many = {"FC", "FCD", "phFCD", "ks_phFCD", "mean_phFCD", "var_phFCD"}
-    return [n for n, m in METRICS.items() if set(m.needs) <= given and n not in many]
+    without = {"FC", "FCD", "phFCD", "ks_phFCD", "mean_phFCD", "var_phFCD"}
+    return [n for n, m in METRICS.items() if set(m.needs) <= given and n not in without]
 
 
 def _list(value: Any) -> list[Any]:

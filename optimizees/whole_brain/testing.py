@@ -40,19 +40,24 @@ def sound(model: Model) -> Model:
     if id(model) in _SOUND or model.derivatives.__module__.startswith(_OURS):
         return model
     try:
-        with during("declaration"):
-            check_declaration(model)
-        for written in functions_of(model):
-            with during(f"source of {written.__name__}"):
-                check_source(written)
-        with during("signatures"):
-            check_signatures(model)
+        _check_written(model)
         with during("derivatives"):
             _check_count(model)
     except AssertionError as error:
         raise ConfigError(f"the model {model.name} can't be used: {error}") from None
     _SOUND[id(model)] = model  # which keeps it, so that its id stays its own
     return model
+
+
+def _check_written(model: Model) -> None:
+    """What is declared and how functions are written is sound; none is called."""
+    with during("declaration"):
+        check_declaration(model)
+    for written in functions_of(model):
+        with during(f"source of {written.__name__}"):
+            check_source(written)
+    with during("signatures"):
+        check_signatures(model)
 
 
 def _check_count(model: Model) -> None:
@@ -85,13 +90,7 @@ def check_model(model: Model, *, seed: int = 1, rtol: float = 1e-3) -> None:
     Raises:
         AssertionError: At the first check that fails; says what was expected and what came.
     """
-    with during("declaration"):
-        check_declaration(model)
-    for written in functions_of(model):
-        with during(f"source of {written.__name__}"):
-            check_source(written)
-    with during("signatures"):
-        check_signatures(model)
+    _check_written(model)
     states, inputs = draw(model, np.random.default_rng(seed))
     with during("derived"):
         parameters = check_derived(model)

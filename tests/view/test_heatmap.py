@@ -208,6 +208,7 @@ def test_a_scatter_plot_has_a_point_an_evaluation(sobol):
         ({"where": {"g": "x"}}, r"where.g: expected a number, or a range .*, got 'x'"),
         ({"where": {"g": [2, 3]}}, "no evaluation has g in 2 to 3"),
         ({"where": {"rule": "rk"}}, "where.rule: expected one of euler, heun, got 'rk'"),
+        ({"where": {"rule": [0, 1]}}, r"where.rule: expected one of euler, heun, got \[0, 1\]"),
         ({"limits": [1]}, r"limits: expected two numbers, \[low, high\], got \[1\]"),
         ({"where": 3}, "expected where.NAME=VALUE"),
         ({"x": "g", "rows": "b", "columns": "tau", "where": {"rule": "euler"}}, "y: no parameter"),

@@ -211,11 +211,19 @@ def a_lambda():
 def test_memory_and_sources_are_checked(monkeypatch):
     model = load("generic2d")
     simulation, batch = Simulation(model, 10.0), batch_of(model, sets=1)
-    need = run.set_memory(simulation, batch, [Connectivity()])
-    assert need > run.set_memory(simulation, batch, [Series("x")])
+    groups = wave.Groups(simulation, batch)
+    need = run.set_memory(simulation, batch, groups, [Connectivity()])
+    least = run.set_memory(simulation, batch, groups, [Series("x")])
+    assert need > least
+    each = batch_of(model, sets=2, speed=np.array([1.0, 2.0]))  # links of their own
+    both = batch_of(model, sets=2, speed=1.0)
+    own, shared = (
+        run.set_memory(simulation, b, wave.Groups(simulation, b), []) for b in (each, both)
+    )
+    assert own > shared
     monkeypatch.setattr(run, "PART", 0.0)
     with pytest.raises(ConfigError, match="one parameter set needs"):
-        run.capacity(simulation, batch, [])
+        run.capacity(simulation, batch, groups, [])
     with pytest.raises(ConfigError, match="with def"):
         translate.translated(a_lambda(), np.float32)
     scope = {}

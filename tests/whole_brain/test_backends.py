@@ -110,6 +110,7 @@ def test_a_set_that_diverges_leaves_the_others_alone(backend):
         ({"duration": 100.0, "transient": 100.0}, "must be shorter"),
         ({"duration": 100.0, "integrator": "rk4"}, "euler, heun"),
         ({"duration": 100.0, "backend": "cuda"}, "numba-cuda"),
+        ({"duration": 9.0, "stimulus": Stimulus("U", np.ones(11), np.ones(90))}, "no state 'U'"),
     ],
 )
 def test_a_simulation_that_makes_no_sense_is_refused(what, said):

@@ -12,7 +12,7 @@ import pytest
 
 from l2l.errors import ConfigError
 from l2l.optimizees.whole_brain.connectome import synthetic
-from l2l.optimizees.whole_brain.maths import exp, sin
+from l2l.optimizees.whole_brain.maths import exp, sin, where
 from l2l.optimizees.whole_brain.model import Model, ModelParameter, State
 from l2l.optimizees.whole_brain.models import MODELS, load, zerlaut
 from l2l.optimizees.whole_brain.plain import check_source
@@ -172,6 +172,19 @@ def rooted(x, c, k):
     return (k - x**0.5,)
 
 
+def equal(x, c, k):
+    return (where(x == k, 0.0, -x),)
+
+
+def between(x, c, k):
+    return (where(0.0 < x < k, 0.0, -x),)
+
+
+def added(x, c, k):
+    k += c
+    return (k - x,)
+
+
 def fine(x, c, k):
     return (k - sin(x),)
 
@@ -192,6 +205,9 @@ FINE = Model(
         ({"derivatives": misnamed}, "q is where k was expected"),
         ({"derivatives": cancelling}, "float32 differs from float64"),
         ({"derivatives": rooted}, "powers are to whole numbers only"),
+        ({"derivatives": equal}, "Eq is not plain arithmetic"),
+        ({"derivatives": between}, "compare two numbers at a time"),
+        ({"derivatives": added}, "AugAssign is not plain arithmetic"),
         ({"derivatives": lambda x, c, k: (k - x,)}, "expected a function made with def"),
         ({"states": (State("x", initial=2.0, high=1.0),)}, "outside of its limits"),
         ({"states": (State("x", noise="sigma"),)}, "'sigma', which is no parameter"),

@@ -162,7 +162,7 @@ def advance(recipe, first, out, every, dt, table, sent, seeds, words, waves, far
         table: States, sums of inputs, parameters, ... and sums of outputs,
             ``(sets, panels, rows, PANEL)``.
         sent: What regions send at a step, at its number modulo the length of the second axis,
-            ``(sets, RECENT, quantities, panels * PANEL)``; ``(sets, 1, ...)`` without delays.
+            ``(sets, RECENT, quantities, panels * PANEL)``; ``(sets, 1, ...)`` with dense weights.
         seeds: Keys of the noise, ``(sets,)``.
         words: Words of the regions, for the noise, ``(2, panels * PANEL)``.
         waves: Stimulus at each step, ``(steps,)``; or one zero.

@@ -12,7 +12,7 @@ from l2l.optimizees.whole_brain.cpu.kernel import BLOCK, PANEL
 from l2l.optimizees.whole_brain.cpu.memory import LINE
 
 Array = npt.NDArray[Any]
-SMALL = 250_000  #: numbers that the second-level cache of any processor holds, about 1 MB
+SMALL = 250_000  #: numbers that the second-level cache of most servers' cores holds, about 1 MB
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Links:
             any.
         panels: Dense weights in panels of 16 targets; empty where the links are used.
         longest: The longest delay in steps.
-        horizon: Length of the history in steps, a multiple of a block; 0 without delays.
+        horizon: Length of the history in steps, a multiple of a block; 0 where panels are used.
     """
 
     far: tuple[Array, Array, Array, Array]

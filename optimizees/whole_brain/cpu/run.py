@@ -188,8 +188,12 @@ def _remember(past: Array, sent: Array, history: Array) -> None:
 
 
 def links_for(simulation: Simulation, batch: Batch, k: int) -> Links:
-    """Return the links of set ``k``; those that were used last are kept."""
-    return _links(
+    """Return the links of set ``k``; those that were used last are kept, of large connectomes few.
+
+    Those of 1,000 regions are 20 MB, and each speed has its own.
+    """
+    kept = _links_of_large if batch.regions**2 > SMALL else _links
+    return kept(
         batch.connectome(k),
         float(batch.speed[k]),
         simulation.dt,
@@ -204,6 +208,9 @@ def _links(connectome: Any, speed: float, dt: float, wrap: int | None, precision
     if wrap is not None:
         delays = delays % wrap
     return links_of(connectome.weights, delays, np.dtype(precision).type)
+
+
+_links_of_large = lru_cache(maxsize=4)(_links.__wrapped__)
 
 
 @lru_cache(maxsize=16)

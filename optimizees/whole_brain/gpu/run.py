@@ -30,7 +30,7 @@ def run(simulation: Simulation, batch: Batch, observers: Sequence[Observer]) -> 
     for delayed in (False, True):
         members = groups.members(delayed)
         if len(members):
-            size = capacity(simulation, batch, observers)
+            size = capacity(simulation, batch, groups, observers)
             for first in range(0, len(members), size):
                 part = members[first : first + size]
                 wave = Wave(simulation, scheme, batch, groups, part, delayed)
@@ -39,17 +39,19 @@ def run(simulation: Simulation, batch: Batch, observers: Sequence[Observer]) -> 
     return outcome
 
 
-def capacity(simulation: Simulation, batch: Batch, observers: Sequence[Observer]) -> int:
+def capacity(
+    simulation: Simulation, batch: Batch, groups: Groups, observers: Sequence[Observer]
+) -> int:
     """Return how many sets like those of a batch the GPU's free memory holds.
 
-    A set needs its numbers, the history of what it sends, the samples of a segment, and what
-    observers keep.
+    A set needs its numbers, the history of what it sends, the samples of a segment, what observers
+    keep, and its share of the links.
 
     Raises:
         ConfigError: If it does not hold one.
     """
     free = min(cuda.current_context().get_memory_info().free, 2**50) * PART
-    need = set_memory(simulation, batch, observers)
+    need = set_memory(simulation, batch, groups, observers)
     if free < need:
         raise ConfigError(
             f"the GPU has {free / 2**20:.0f} MiB left, but one parameter set needs "
@@ -58,17 +60,24 @@ def capacity(simulation: Simulation, batch: Batch, observers: Sequence[Observer]
     return max(1, int(free // need) // SEVERAL * SEVERAL)
 
 
-def set_memory(simulation: Simulation, batch: Batch, observers: Sequence[Observer]) -> int:
-    """Return the bytes of the GPU's memory that a set of a batch needs, at most."""
+def set_memory(
+    simulation: Simulation, batch: Batch, groups: Groups, observers: Sequence[Observer]
+) -> int:
+    """Return the bytes of the GPU's memory that a set of a batch needs."""
     scheme, n, real = simulation.scheme(observers), batch.regions, simulation.dtype
-    longest = max((int(one.horizon) for one in Groups(simulation, batch).links), default=0)
+    number = np.dtype(real).itemsize
+    longest = max((int(one.horizon) for one in groups.links), default=0)
     history = scheme.n_sent * (longest + 16)
     rows = len(scheme.rows) + scheme.n_states + len(scheme.outputs) * SEGMENT
     scratch = scheme.n_states + len(scheme.outputs) + 48 * scheme.n_sent + 1
-    own = (history + rows + scratch) * n * np.dtype(real).itemsize + 64
+    own = (history + rows + scratch) * n * number + 64
+    links = sum(
+        (8 + number) * (one.far[3].size + one.near[3].size) + number * one.panels.size
+        for one in groups.links
+    )
     samples = simulation.samples - simulation.skipped
     kept = (counterpart(o).memory(n, simulation.period, samples, real) for o in observers)
-    return int(own + sum(kept))
+    return int(own + links / batch.sets + sum(kept))
 
 
 def _put(outcome: Outcome, wave: Wave, sets: int) -> None:
