@@ -55,7 +55,8 @@ JOBS: dict[str, Job] = {
     "dmf alone cubnm": Job(CUBNM, "dmf", "n80", 1, 10_000),
     "dmf alone tvboptim": Job(TVBOPTIM, "dmf", "n80", 1, 2000, options=block(10, *NOISE)),
     "dmf 2 threads": Job(L2L, "dmf", "n80", 64, 4000, threads=2, options=BOLD, quick=True),
-    "dmf 1000": Job(L2L, "dmf", "n1000", 1, 10_000, 1.0, options=BOLD, quick=True, quick_ms=500),
+    "dmf 1000": Job(L2L, "dmf", "n1000", 4, 10_000, 1.0, options=BOLD, quick=True, quick_ms=500),
+    "dmf 1000 alone": Job(L2L, "dmf", "n1000", 1, 10_000, 1.0, options=BOLD),
     "dmf 500": Job(L2L, "dmf", "n500", 1, 10_000, 1.0, options=BOLD),
     "dmf 1000 sparse": Job(L2L, "dmf", "n1000sparse", 1, 10_000, 1.0, options=BOLD),
     "mpr": Job(L2L, "mpr", "n80", 64, 1000, options=BOLD, quick=True),
@@ -66,7 +67,7 @@ JOBS: dict[str, Job] = {
     "one connectome": Job(L2L, "dmf", "n80", 64, 2000, options=BOLD, quick=True),
     "8 connectomes": Job(L2L, "dmf", "n80x8", 64, 2000, options=BOLD, quick=True),
     "simulate": Job(L2L, "adex2", "n68", 128, 5000),
-    "simulate, analyse, store": Job(L2L, "experiment", "n68", 128, 5000),
+    "simulate, analyse, store": Job(L2L, "experiment", "n68", 384, 5000),
     "use case 4": Job(L2L, "use_case_4", "n76", 4096, 400, threads=2),
     "sweep": Job(
         L2L, "adex2", "n68", 128, 500, threads=2, options=("--fc",), quick=True, quick_ms=100

@@ -13,10 +13,10 @@ from l2l.errors import ConfigError, about
 from l2l.optimizee import Optimizee, OptimizeeParameters, Result
 from l2l.optimizees.command.declared import space_from
 from l2l.optimizees.tvb import names
-from l2l.optimizees.tvb.fitness import Judge, read_target
+from l2l.optimizees.tvb.fitness import Judge
 from l2l.optimizees.tvb.simulation import Brain
 from l2l.optimizees.whole_brain.analysis import Context
-from l2l.optimizees.whole_brain.connectome import SCALINGS, Connectome, read
+from l2l.optimizees.whole_brain.connectome import SCALINGS, Connectome, read, read_target
 from l2l.options import option
 from l2l.space import ParameterSpace
 

@@ -12,7 +12,6 @@ import numpy as np
 
 from l2l.errors import ConfigError, about, nearest
 from l2l.optimizees.command.declared import space_from
-from l2l.optimizees.tvb.fitness import read_target
 from l2l.optimizees.whole_brain.analysis import METRICS, Context
 from l2l.optimizees.whole_brain.analysis.metrics import MANY
 from l2l.optimizees.whole_brain.batch import Batch
@@ -24,7 +23,7 @@ from l2l.optimizees.whole_brain.checked import (
     rehearse,
     threads_of,
 )
-from l2l.optimizees.whole_brain.connectome import Connectome, read, synthetic
+from l2l.optimizees.whole_brain.connectome import Connectome, read, read_target, synthetic
 from l2l.optimizees.whole_brain.models import load
 from l2l.optimizees.whole_brain.observe import Observer
 from l2l.optimizees.whole_brain.options import WholeBrainParameters

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from l2l.errors import ConfigError
 from l2l.optimizees.whole_brain.cpu.kernel import BLOCK, PANEL
 from l2l.optimizees.whole_brain.cpu.links import Links
 
@@ -89,8 +90,13 @@ def _joined(groups: Sequence[Any]) -> tuple[Array, Array, Array, Array]:
     if not before:  # a GPU has no empty arrays
         rest = [np.zeros(1, column.dtype) for column in rest]
     first, second, weights = rest
-    return np.concatenate(starts).astype(np.int32), _whole(first), _whole(second), weights
+    return _whole(np.concatenate(starts)), _whole(first), _whole(second), weights
 
 
 def _whole(column: Array) -> Array:
+    if len(column) and column.max() > np.iinfo(np.int32).max:
+        raise ConfigError(
+            "the links of one call are too many for a GPU: take a higher speed, a longer dt, or "
+            "fewer speeds and subjects in a batch"
+        )
     return column.astype(np.int32)
