@@ -90,7 +90,9 @@ class Population:
     ) -> dict[str, Floats]:
         """Return the columns of what the observers found, ``(sets,)`` or ``(sets, k)`` each."""
         if not self.summarised:
-            series = results[self.key] * np.float32(self.scale)
+            series = results[self.key]
+            if self.scale != 1:
+                series = series * np.float32(self.scale)
             return evaluate(self.metrics, {self.name: series}, context, threads)
         mean, sd = (results[f"{self.key}_{what}"] * self.scale for what in ("mean", "sd"))
         found = of_moments(self.metrics, mean, sd, results[f"{self.key}_fc"], context)

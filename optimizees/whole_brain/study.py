@@ -99,7 +99,8 @@ class Study:
         """Bytes of the series that are kept of one set."""
         periods = [one.period for one in self.populations if not one.summarised]
         whole = self.samples * self.parameters.period
-        return sum(int(whole / period) for period in periods) * self.regions * 4
+        size = int(np.dtype(self.simulation.dtype).itemsize)
+        return sum(int(whole / period) for period in periods) * self.regions * size
 
     def observers(self) -> list[Observer]:
         """Return what is observed of each set."""
