@@ -64,9 +64,9 @@ class _Run:
         if simulation.stimulus is not None:
             self.rows[-1] = simulation.stimulus.pattern
         weights = batch.connectome(k).weights
-        delays = batch.connectome(k).delays(float(batch.speed[k]), simulation.dt)
-        if simulation.wrap_delays_at is not None:
-            delays = delays % simulation.wrap_delays_at
+        delays = batch.connectome(k).delays(
+            float(batch.speed[k]), simulation.dt, simulation.wrap_delays_at
+        )
         self.targets, self.sources = np.nonzero(weights)
         self.weights = weights[self.targets, self.sources]
         self.delays = delays[self.targets, self.sources]

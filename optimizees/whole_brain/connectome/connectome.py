@@ -88,12 +88,13 @@ class Connectome:
         divisor = np.where(divisor > 0, divisor, 1.0)
         return dataclasses.replace(self, weights=self.weights / divisor)
 
-    def delays(self, speed: float, dt: float) -> Integers:
+    def delays(self, speed: float, dt: float, wrap: int | None = None) -> Integers:
         """Return the delay of each tract in steps, ``rint(length / (speed * dt))``.
 
         Args:
             speed: Of conduction, in mm/ms (= m/s); infinite for no delays.
             dt: Length of a step in ms.
+            wrap: Take delays modulo so many steps; None for true delays.
 
         Returns:
             Shape ``(n, n)``; 0 where there is no tract.
@@ -112,7 +113,8 @@ class Connectome:
                 f"{steps.max():.3g} steps, more than the {MOST_STEPS:,} whose history is kept; "
                 "take a higher speed or a longer dt, and check that lengths are in mm"
             )
-        return steps.astype(np.int32)
+        delays: Integers = steps.astype(np.int32)
+        return delays if wrap is None else delays % wrap
 
 
 def _matrix(what: str, values: Any) -> Floats:

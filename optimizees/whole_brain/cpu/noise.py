@@ -28,19 +28,6 @@ from l2l.optimizees.whole_brain.cpu.memory import load
 U32, U64 = np.uint32, np.uint64
 
 
-def region_words(regions: int) -> Any:
-    """Return two words for each region, ``(2, regions)`` of uint32."""
-    with np.errstate(over="ignore"):
-        place = np.arange(regions, dtype=U32)
-        return np.stack([_scrambled(place * U32(0x9E3779B9) + U32(k)) for k in (1, 0x632BE5AB)])
-
-
-def _scrambled(h: Any) -> Any:
-    h = (h ^ (h >> U32(16))) * U32(0x85EBCA6B)
-    h = (h ^ (h >> U32(13))) * U32(0xC2B2AE35)
-    return h ^ (h >> U32(16))
-
-
 @inlined
 def step_word(seed, step, pair):
     """Return 64 bits of a key, a step and a pair of channels (SplitMix64's finaliser, twice)."""
@@ -95,7 +82,7 @@ def words_of(
 ) -> Any:
     """Return two registers of random words, for the regions from ``at``.
 
-    ``table`` is the address of :func:`region_words`, or of the regions' numbers for ``philox``.
+    ``table`` is the address of the words of regions, or of the regions' numbers for ``philox``.
     """
     raise NotImplementedError
 

@@ -17,12 +17,12 @@ import numpy as np
 import numpy.typing as npt
 
 from l2l.optimizees.whole_brain.batch import Batch
-from l2l.optimizees.whole_brain.cpu import noise
 from l2l.optimizees.whole_brain.cpu.kernel import BLOCK, PANEL, RECENT, advance
 from l2l.optimizees.whole_brain.cpu.links import SMALL, Links, aligned, links_of, padded
 from l2l.optimizees.whole_brain.cpu.recipe import Recipe
 from l2l.optimizees.whole_brain.observe.base import Observer
 from l2l.optimizees.whole_brain.simulation import Outcome, Simulation, Watch, combined
+from l2l.optimizees.whole_brain.words import region_words
 
 SIDE = 4  #: sets that are simulated side by side, if they share large weights
 Array = npt.NDArray[Any]
@@ -204,9 +204,7 @@ def links_for(simulation: Simulation, batch: Batch, k: int) -> Links:
 
 @lru_cache(maxsize=64)
 def _links(connectome: Any, speed: float, dt: float, wrap: int | None, precision: str) -> Links:
-    delays = connectome.delays(speed, dt)
-    if wrap is not None:
-        delays = delays % wrap
+    delays = connectome.delays(speed, dt, wrap)
     return links_of(connectome.weights, delays, np.dtype(precision).type)
 
 
@@ -216,7 +214,7 @@ _links_of_large = lru_cache(maxsize=4)(_links.__wrapped__)
 @lru_cache(maxsize=16)
 def _words(columns: int, generator: str) -> Array:
     if generator == "hash":
-        return np.asarray(noise.region_words(columns).ravel())
+        return np.asarray(region_words(columns).ravel())
     return np.tile(np.arange(columns, dtype=np.uint32), 2)
 
 
